@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+#
+# Makefile - build, check, test, install.
+#
+# Every variant of the core has a directory of its own under build/ (release, checked, asan, tsan), so that each object
+# is compiled once per variant and changing variants rebuilds nothing. The lists are wildcards: a new .c file, test or
+# case is found by its place in the tree. What the machine has (compilers, Pythons, Luas) is looked up once by
+# tools/configure.sh and kept in build/config.mk.
+#
+#   make              the library, static and shared
+#   make lua python   the modules, for every Lua and Python found
+#   make check        formatting, warnings of two compilers, layers, style, linters
+#   make test         every suite on every interpreter; `make help` lists the rest
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+VERSION := $(shell sed -n 's/.*RW_VERSION_STRING "\(.*\)"/\1/p' include/ropewalk.h)
+SOVERSION := 0
+
+# The makers of build/config.mk run before anything else is decided, except where no machine is needed.
+ifeq ($(filter clean distclean help,$(MAKECMDGOALS)),)
+include build/config.mk
+endif
+
+build/config.mk: tools/configure.sh
+	@mkdir -p $(@D)
+	@tools/configure.sh > $@.new && mv $@.new $@
+
+include mk/core.mk
+include mk/lua.mk
+include mk/python.mk
+include mk/test.mk
+include mk/check.mk
+include mk/install.mk
+
+.PHONY: all lua python reconfigure clean help
+
+all: build/release/libropewalk.a build/release/libropewalk.so.$(VERSION)
+
+reconfigure:
+	rm -f build/config.mk
+	$(MAKE) build/config.mk
+
+# The virtual environment with the linters stays: nothing in it is made from this tree.
+clean:
+	rm -rf $(filter-out build/venv build/tokio-target,$(wildcard build/*)) dist *.egg-info python/*.egg-info
+
+help:
+	@sed -n 's/^#:  *//p' Makefile mk/*.mk
+
+#: all            libropewalk.a and libropewalk.so, optimised
+#: lua            build/lua/<abi>/ropewalk/core.so for every Lua found
+#: python         build/python/<version>/ropewalk for every Python found
+#: reconfigure    look again for compilers and interpreters
+#: clean          remove what was built

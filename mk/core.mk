@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+#
+# core.mk - the C library in its variants.
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+COMPILE = $(CCACHE) $(CC)
+
+CORE_SRC := $(sort $(wildcard core/*.c core/*/*.c core/*/*/*.c))
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+BASE_CFLAGS := -std=gnu11 -fvisibility=hidden -fPIC -pthread $(WARNINGS) -MMD -MP
+CORE_INCLUDES := -Icore -Iinclude
+
+VARIANTS := release checked asan tsan
+CFLAGS_release := -O2 -g -DRW_CHECK_LEVEL=1
+CFLAGS_checked := -O1 -g -DRW_CHECK_LEVEL=3
+CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DRW_CHECK_LEVEL=3
+CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DRW_CHECK_LEVEL=3
+LDFLAGS_asan := -fsanitize=address,undefined
+LDFLAGS_tsan := -fsanitize=thread
+CORE_LIBS := -pthread
+
+# An archive is made again when a source was removed too, which no timestamp tells.
+build/core.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CORE_SRC)' | cmp -s - $@ || echo '$(CORE_SRC)' > $@
+FORCE:
+
+define core_variant
+build/$(1)/core/%.o: core/%.c build/config.mk
+	@mkdir -p $$(@D)
+	$$(COMPILE) $$(BASE_CFLAGS) $$(CFLAGS_$(1)) $$(CORE_INCLUDES) $$(CFLAGS) -c -o $$@ $$<
+
+build/$(1)/libropewalk.a: $$(CORE_SRC:%.c=build/$(1)/%.o) build/core.list
+	@rm -f $$@
+	$$(AR) rcs $$@ $$(filter %.o,$$^)
+
+-include $$(CORE_SRC:%.c=build/$(1)/%.d)
+endef
+$(foreach variant,$(VARIANTS),$(eval $(call core_variant,$(variant))))
+
+build/release/libropewalk.so.$(VERSION): build/release/libropewalk.a tools/ropewalk.map
+	$(CC) -shared -o $@ -Wl,-soname,libropewalk.so.$(SOVERSION) -Wl,--version-script=tools/ropewalk.map \
+	    -Wl,--whole-archive $< -Wl,--no-whole-archive -Wl,-z,defs $(LDFLAGS) $(CORE_LIBS)
+	ln -sf $(@F) build/release/libropewalk.so.$(SOVERSION)
+	ln -sf $(@F) build/release/libropewalk.so

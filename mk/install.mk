@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+#
+# install.mk - what a distribution packages. DESTDIR stages, PREFIX is where it will live.
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+LUA_SHARE ?= $(PREFIX)/share/lua
+LUA_LIB ?= $(PREFIX)/lib/lua
+INSTALL ?= install
+
+LUA_PURE := $(shell find lua -name '*.lua' 2>/dev/null)
+# Where a Lua looks; LuaJIT shares 5.1's directory for pure modules, and its C module has the ABI of 5.1.
+lua_install_abis := $(filter-out luajit,$(LUAS)) $(if $(filter 5.1,$(LUAS)),,$(if $(filter luajit,$(LUAS)),5.1))
+lua_build_of = $(if $(filter $(1),$(LUAS)),$(1),luajit)
+
+build/ropewalk.pc: tools/ropewalk.pc.in include/ropewalk.h FORCE
+	@mkdir -p $(@D)
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	    -e 's|@VERSION@|$(VERSION)|' $< > $@
+
+.PHONY: install install-core install-lua uninstall dist
+install: install-core install-lua
+
+install-core: all build/ropewalk.pc
+	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/ropewalk $(DESTDIR)$(LIBDIR)/pkgconfig
+	$(INSTALL) -m 644 include/ropewalk.h $(DESTDIR)$(INCLUDEDIR)/
+	$(INSTALL) -m 644 include/ropewalk/*.h $(DESTDIR)$(INCLUDEDIR)/ropewalk/
+	$(INSTALL) -m 644 build/release/libropewalk.a $(DESTDIR)$(LIBDIR)/
+	$(INSTALL) -m 755 build/release/libropewalk.so.$(VERSION) $(DESTDIR)$(LIBDIR)/
+	ln -sf libropewalk.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libropewalk.so.$(SOVERSION)
+	ln -sf libropewalk.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libropewalk.so
+	$(INSTALL) -m 644 build/ropewalk.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+
+install-lua: lua
+	@for abi in $(lua_install_abis); do \
+	    for file in $(LUA_PURE:lua/%=%); do \
+	        $(INSTALL) -D -m 644 lua/$$file $(DESTDIR)$(LUA_SHARE)/$$abi/$$file || exit 1; \
+	    done; \
+	done
+	$(foreach abi,$(lua_install_abis),$(INSTALL) -D -m 755 build/lua/$(call lua_build_of,$(abi))/ropewalk/core.so \
+	    $(DESTDIR)$(LUA_LIB)/$(abi)/ropewalk/core.so;)
+
+uninstall:
+	rm -f $(DESTDIR)$(INCLUDEDIR)/ropewalk.h $(DESTDIR)$(LIBDIR)/libropewalk.* $(DESTDIR)$(LIBDIR)/pkgconfig/ropewalk.pc
+	rm -rf $(DESTDIR)$(INCLUDEDIR)/ropewalk
+	rm -rf $(foreach abi,5.1 5.2 5.3 5.4 5.5,$(DESTDIR)$(LUA_SHARE)/$(abi)/ropewalk $(DESTDIR)$(LUA_LIB)/$(abi)/ropewalk)
+
+dist:
+	@mkdir -p dist
+	git archive --format=tar.gz --prefix=ropewalk-$(VERSION)/ -o dist/ropewalk-$(VERSION).tar.gz HEAD
+
+#: install        headers, libraries, ropewalk.pc and the Lua modules; DESTDIR= and PREFIX= as usual
+#: uninstall      remove them
+#: dist           dist/ropewalk-<version>.tar.gz of what is committed

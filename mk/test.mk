@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+#
+# test.mk - every suite, and who runs it.
+#
+# A suite is one command that prints `N passed, N failed, N skipped` last. tools/run_suites.py runs a list of them, two
+# at a time, and totals. A list is a file of lines `group/name | seconds | command`, written under build/suites, so
+# that each target below is a choice of lists. Programs:
+#
+#   tests/{core,sim,model,regress,ext}/**/test_*.c   one executable each, linked to the static library of a variant;
+#   tests/cases/run_cases.c                          the runner of the behaviour cases in C;
+#   tests/fuzz/fuzz_*.c                              libFuzzer targets, with a plain driver under RW_FUZZ_STANDALONE;
+#   tests/lua/test_*.lua, tests/python/test_*.py     one process each, on every interpreter.
+#
+# Any other .c in those directories is support, linked to each program of the same top directory.
+
+PYTHON ?= $(PYTHON_$(firstword $(PYTHONS)))
+TEST_TOPS := core sim model regress ext cases fuzz
+RUN_SUITES = $(PYTHON) tools/run_suites.py $(if $(TOTALS),--append $(TOTALS)) $(if $(ONLY),--only $(ONLY))
+
+# What a full run names; the first of these must be there, on a machine whose own packages are tested. The matrix says
+# which it needs.
+NEED_PYTHONS ?= 3.11
+NEED_LUAS ?= 5.1 5.2 5.3 5.4 luajit
+need = $(if $(filter $(1),$(2)),need,have)
+TOOLS = --tool "need:cc=$(shell command -v $(CC))" --tool "have:clang=$(CLANG)" \
+    $(foreach abi,5.1 5.2 5.3 5.4 5.5 luajit,--tool "$(call need,$(abi),$(NEED_LUAS)):lua-$(abi)=$(LUA_$(abi))") \
+    $(foreach version,3.11 3.12 3.13 3.14 3.15,--tool "$(call need,$(version),$(NEED_PYTHONS)):python-$(version)=$(PYTHON_$(version))")
+
+tests_in = $(sort $(foreach pattern,$(2),$(wildcard tests/$(1)/$(pattern) tests/$(1)/*/$(pattern) tests/$(1)/*/*/$(pattern))))
+test_main_core = $(call tests_in,core,test_*.c)
+test_main_sim = $(call tests_in,sim,test_*.c soak_*.c)
+test_main_model = $(call tests_in,model,test_*.c)
+test_main_regress = $(call tests_in,regress,test_*.c)
+test_main_ext = $(call tests_in,ext,test_*.c)
+test_main_cases = $(call tests_in,cases,run_*.c test_*.c)
+test_main_fuzz = $(call tests_in,fuzz,fuzz_*.c)
+test_support = $(filter-out $(test_main_$(1)),$(call tests_in,$(1),*.c))
+TEST_C := $(foreach top,$(TEST_TOPS),$(test_main_$(top)) $(call test_support,$(top)))
+
+TEST_INCLUDES := $(CORE_INCLUDES) -Itests -Itests/core
+TEST_CFLAGS := -DRW_FUZZ_STANDALONE=1 -DRW_TEST_DATA='"tests"'
+
+# $(1) variant, $(2) top directory
+programs = $(patsubst %.c,build/$(1)/%,$(test_main_$(2)))
+
+define test_variant
+build/$(1)/tests/%.o: tests/%.c build/config.mk
+	@mkdir -p $$(@D)
+	$$(COMPILE) $$(BASE_CFLAGS) $$(CFLAGS_$(1)) $$(TEST_INCLUDES) $$(TEST_CFLAGS) $$(CFLAGS) -c -o $$@ $$<
+-include $$(TEST_C:%.c=build/$(1)/%.d)
+endef
+
+define test_programs
+$(call programs,$(1),$(2)): build/$(1)/%: build/$(1)/%.o $(patsubst %.c,build/$(1)/%.o,$(call test_support,$(2))) \
+    build/$(1)/libropewalk.a
+	$$(CC) -o $$@ $$(filter %.o %.a,$$^) $$(LDFLAGS_$(1)) $$(CORE_LIBS)
+endef
+$(foreach variant,$(VARIANTS),$(eval $(call test_variant,$(variant))))
+$(foreach variant,$(VARIANTS),$(foreach top,$(TEST_TOPS),\
+    $(if $(test_main_$(top)),$(eval $(call test_programs,$(variant),$(top))))))
+
+# ---- how each kind of suite is run -----------------------------------------------------------------------------------
+
+
+# $(1) file name of the list, $(2) lines
+write_list = $(shell mkdir -p build/suites)$(file >build/suites/$(1))$(foreach line,$(2),$(file >>build/suites/$(1),$(subst ~, ,$(line))))
+
+SANITIZER_ENV := ASAN_OPTIONS=detect_leaks=1:abort_on_error=0~UBSAN_OPTIONS=print_stacktrace=1~TSAN_OPTIONS=halt_on_error=1
+
+# $(1) variant, $(2) top directory, $(3) seconds: lines for C programs (a tilde stands for a blank)
+c_lines = $(foreach program,$(call programs,$(1),$(2)),$(2)-$(1)/$(notdir $(program))~|~$(3)~|~$(SANITIZER_ENV)~$(program)$(if $(filter fuzz,$(2)),~-runs=2000))
+
+lua_env = LUA_INIT=~LUA_PATH="lua/?.lua;lua/?/init.lua;tests/lua/?.lua;;"~LUA_CPATH="build/lua/$(1)/?.so;;"
+LUA_TESTS := $(sort $(wildcard tests/lua/test_*.lua))
+lua_lines = $(foreach abi,$(LUAS),$(foreach test,$(LUA_TESTS),lua-$(abi)/$(basename $(notdir $(test)))~|~120~|~$(call lua_env,$(abi))~$(LUA_$(abi))~$(test)))
+
+python_env = PYTHONPATH=build/python/$(1):tests/python~PYTHONDONTWRITEBYTECODE=1~PYTHONASYNCIODEBUG=
+PYTHON_TESTS := $(sort $(wildcard tests/python/test_*.py))
+python_lines = $(foreach version,$(PYTHONS),$(foreach test,$(PYTHON_TESTS),python-$(version)/$(basename $(notdir $(test)))~|~180~|~$(call python_env,$(version))~$(PYTHON_$(version))~$(test)))
+
+# The behaviour cases: one data set, a runner per language; then the matrix of producer and consumer languages.
+cases_lines = $(call c_lines,checked,cases,120) \
+    $(if $(wildcard tests/cases/run_cases.lua),$(foreach abi,$(LUAS),cases-lua-$(abi)/cases~|~120~|~$(call lua_env,$(abi))~$(LUA_$(abi))~tests/cases/run_cases.lua)) \
+    $(foreach version,$(PYTHONS),$(foreach runner,$(sort $(wildcard tests/cases/run_*.py)),cases-python-$(version)/$(basename $(notdir $(runner)))~|~180~|~$(call python_env,$(version))~$(PYTHON_$(version))~$(runner)))
+
+tools_lines = $(foreach test,$(sort $(wildcard tests/tools/test_*.py)),tools/$(basename $(notdir $(test)))~|~300~|~PYTHONPATH=tools:tests/tools~CC=$(CC)~$(PYTHON)~$(test))
+
+.PHONY: suites
+suites:
+	@$(call write_list,core,$(foreach top,core model regress ext,$(call c_lines,checked,$(top),120)) $(call c_lines,asan,fuzz,60))
+	@$(call write_list,lua,$(lua_lines))
+	@$(call write_list,python,$(python_lines))
+	@$(call write_list,cases,$(cases_lines))
+	@$(call write_list,sim,$(call c_lines,checked,sim,600))
+	@$(call write_list,san-core,$(foreach variant,asan tsan,$(foreach top,core model regress ext cases,$(call c_lines,$(variant),$(top),300))))
+	@$(call write_list,san-hosts,$(asan_host_lines))
+	@$(call write_list,tools,$(tools_lines))
+
+# ---- the hosts under the address sanitizer ---------------------------------------------------------------------------
+#
+# One Lua and one Python: the bindings are the same C on the others. The interpreters themselves are not instrumented,
+# so the runtime is preloaded; Python's own arenas are off, and its leaks at exit are its own.
+
+ASAN_LUA := $(filter 5.4,$(LUAS))
+ASAN_PYTHON := $(filter 3.11,$(PYTHONS))
+ASAN_RUNTIME := $(foreach name,asan stdc++,$(shell $(CC) -print-file-name=lib$(name).so))
+asan_preload = LD_PRELOAD="$(subst $(eval ) ,~,$(ASAN_RUNTIME))"
+asan_host_lines = \
+    $(foreach abi,$(ASAN_LUA),$(foreach test,$(LUA_TESTS),lua-$(abi)-asan/$(basename $(notdir $(test)))~|~300~|~$(SANITIZER_ENV)~$(subst build/lua,build/asan/lua,$(call lua_env,$(abi)))~$(asan_preload)~$(LUA_$(abi))~$(test))) \
+    $(foreach version,$(ASAN_PYTHON),$(foreach test,$(PYTHON_TESTS),python-$(version)-asan/$(basename $(notdir $(test)))~|~300~|~ASAN_OPTIONS=detect_leaks=0~PYTHONMALLOC=malloc~$(subst build/python,build/asan/python,$(call python_env,$(version)))~$(asan_preload)~$(PYTHON_$(version))~$(test)))
+
+# ---- what must be built before each list -----------------------------------------------------------------------------
+
+.PHONY: built-core built-lua built-python built-cases built-sim built-san-core built-san-hosts built-tools
+built-core: $(foreach top,core model regress ext,$(call programs,checked,$(top))) $(call programs,asan,fuzz)
+built-lua: lua
+built-python: python
+built-cases: $(call programs,checked,cases) lua python
+built-sim: $(call programs,checked,sim)
+built-san-core: $(foreach variant,asan tsan,$(foreach top,core model regress ext cases,$(call programs,$(variant),$(top))))
+built-san-hosts: $(foreach abi,$(ASAN_LUA),build/asan/lua/$(abi)/ropewalk/core.so) \
+    $(foreach version,$(ASAN_PYTHON),python-asan-$(version))
+built-tools: all
+
+# ---- targets -----------------------------------------------------------------------------------------------------------
+
+TEST_LISTS := core lua python cases sim san-core san-hosts tools
+
+.PHONY: test test-core test-lua test-python test-cases test-sim test-san test-tools test-matrix soak
+test: $(TEST_LISTS:%=built-%) suites
+	$(RUN_SUITES) $(TOOLS) $(TEST_LISTS:%=build/suites/%)
+
+test-core test-lua test-python test-cases test-sim test-tools: test-%: built-% suites
+	$(RUN_SUITES) build/suites/$*
+
+test-san: built-san-core built-san-hosts suites
+	$(RUN_SUITES) build/suites/san-core build/suites/san-hosts
+
+test-matrix:
+	tools/matrix.sh $(if $(TOTALS),--append $(TOTALS))
+
+# ---- fuzzing and soaking ---------------------------------------------------------------------------------------------
+
+FUZZ_SECONDS ?= 600
+FUZZERS := $(basename $(notdir $(test_main_fuzz)))
+FUZZ_CFLAGS := -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -DRW_CHECK_LEVEL=3
+
+build/fuzz/%: tests/fuzz/%.c $(CORE_SRC) $(call test_support,fuzz) build/core.list
+	@mkdir -p $(@D)
+	$(CLANG) -std=gnu11 -pthread $(FUZZ_CFLAGS) $(TEST_INCLUDES) -DRW_TEST_DATA='"tests"' -o $@ $(filter %.c,$^)
+
+.PHONY: fuzz $(FUZZERS:%=fuzz-%)
+fuzz: $(FUZZERS:%=fuzz-%)
+$(FUZZERS:%=fuzz-%): fuzz-%: build/fuzz/%
+	@mkdir -p build/fuzz/corpus/$*
+	cd build/fuzz && ./$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -verbosity=1 corpus/$* \
+	    $(wildcard $(CURDIR)/tests/fuzz/corpus/$*)
+
+SOAK_SEEDS ?= 10000
+soak: $(call programs,checked,sim)
+	@for program in $^; do RW_SIM_SEEDS=$(SOAK_SEEDS) $$program || exit 1; done
+
+#: test           every suite on every interpreter; ends with `N passed, N failed, N skipped`
+#: test-core test-lua test-python test-cases test-sim test-san test-tools    one part of it
+#: test-matrix    the suites in a Debian forky root that tools/matrix.sh makes
+#: fuzz           each fuzzer for FUZZ_SECONDS (600)
+#: soak           the simulations with SOAK_SEEDS (10000) seeds
