@@ -19,7 +19,7 @@ define clang_rule
 $(1)/%.ok: %.c build/config.mk
 	@mkdir -p $$(@D)
 	$$(if $$(CLANG),,$$(error clang is missing: tools/deps.sh))
-	$$(CLANG) $$(CLANG_FLAGS) $(2) -MMD -MP -MT $$@ -MF $$(@:.ok=.d) $$<
+	$$(call say,CLANG) $$(CLANG) $$(CLANG_FLAGS) $(2) -MMD -MP -MT $$@ -MF $$(@:.ok=.d) $$<
 	@touch $$@
 endef
 $(eval $(call clang_rule,build/clang,$(CORE_INCLUDES) -Ibindings -Itests -Itests/core -DRW_FUZZ_STANDALONE=1 '-DRW_TEST_DATA="tests"'))

@@ -5,7 +5,10 @@
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-COMPILE = $(CCACHE) $(CC)
+# One line per step; V=1 shows the commands.
+say = $(if $(V),,@echo '  $(1)  $@';)
+COMPILE = $(call say,CC) $(CCACHE) $(CC)
+LINK = $(call say,LD) $(CC)
 
 CORE_SRC := $(sort $(wildcard core/*.c core/*/*.c core/*/*/*.c))
 
@@ -35,14 +38,14 @@ build/$(1)/core/%.o: core/%.c build/config.mk
 
 build/$(1)/libropewalk.a: $$(CORE_SRC:%.c=build/$(1)/%.o) build/core.list
 	@rm -f $$@
-	$$(AR) rcs $$@ $$(filter %.o,$$^)
+	$$(call say,AR) $$(AR) rcs $$@ $$(filter %.o,$$^)
 
 -include $$(CORE_SRC:%.c=build/$(1)/%.d)
 endef
 $(foreach variant,$(VARIANTS),$(eval $(call core_variant,$(variant))))
 
 build/release/libropewalk.so.$(VERSION): build/release/libropewalk.a tools/ropewalk.map
-	$(CC) -shared -o $@ -Wl,-soname,libropewalk.so.$(SOVERSION) -Wl,--version-script=tools/ropewalk.map \
+	$(LINK) -shared -o $@ -Wl,-soname,libropewalk.so.$(SOVERSION) -Wl,--version-script=tools/ropewalk.map \
 	    -Wl,--whole-archive $< -Wl,--no-whole-archive -Wl,-z,defs $(LDFLAGS) $(CORE_LIBS)
-	ln -sf $(@F) build/release/libropewalk.so.$(SOVERSION)
-	ln -sf $(@F) build/release/libropewalk.so
+	@ln -sf $(@F) build/release/libropewalk.so.$(SOVERSION)
+	@ln -sf $(@F) build/release/libropewalk.so

@@ -30,7 +30,7 @@ $(lua_dir_$(1))/$(2)/obj/%.o: bindings/lua/%.c build/config.mk
 $(lua_dir_$(1))/$(2)/ropewalk/core.so: $$(call lua_objects,$(1),$(2)) $$(HOST_SRC:%.c=build/$(1)/%.o) \
     build/$(1)/libropewalk.a tools/module.map
 	@mkdir -p $$(@D)
-	$$(CC) -shared -o $$@ -Wl,--version-script=tools/module.map $$(filter %.o %.a,$$^) $$(LDFLAGS_$(1)) $$(CORE_LIBS)
+	$$(LINK) -shared -o $$@ -Wl,--version-script=tools/module.map $$(filter %.o %.a,$$^) $$(LDFLAGS_$(1)) $$(CORE_LIBS)
 -include $$(patsubst %.o,%.d,$$(call lua_objects,$(1),$(2)))
 endef
 $(foreach abi,$(LUAS),$(foreach variant,release asan,$(eval $(call lua_module,$(variant),$(abi)))))

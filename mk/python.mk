@@ -33,7 +33,7 @@ $(python_dir_$(1))/$(2)/obj/%.o: bindings/python/%.c build/config.mk
 $(call python_module,$(1),$(2)): $$(call python_objects,$(1),$(2)) $$(HOST_SRC:%.c=build/$(1)/%.o) \
     $$(call python_lua_objects,$(1)) build/$(1)/libropewalk.a tools/module.map
 	@mkdir -p $$(@D)
-	$$(CC) -shared -o $$@ -Wl,--version-script=tools/module.map $$(filter %.o %.a,$$^) $$(PYTHON_LUA_LIBS) \
+	$$(LINK) -shared -o $$@ -Wl,--version-script=tools/module.map $$(filter %.o %.a,$$^) $$(PYTHON_LUA_LIBS) \
 	    $$(LDFLAGS_$(1)) $$(CORE_LIBS)
 -include $$(patsubst %.o,%.d,$$(call python_objects,$(1),$(2)))
 

@@ -53,7 +53,7 @@ endef
 define test_programs
 $(call programs,$(1),$(2)): build/$(1)/%: build/$(1)/%.o $(patsubst %.c,build/$(1)/%.o,$(call test_support,$(2))) \
     build/$(1)/libropewalk.a
-	$$(CC) -o $$@ $$(filter %.o %.a,$$^) $$(LDFLAGS_$(1)) $$(CORE_LIBS)
+	$$(LINK) -o $$@ $$(filter %.o %.a,$$^) $$(LDFLAGS_$(1)) $$(CORE_LIBS)
 endef
 $(foreach variant,$(VARIANTS),$(eval $(call test_variant,$(variant))))
 $(foreach variant,$(VARIANTS),$(foreach top,$(TEST_TOPS),\

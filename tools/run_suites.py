@@ -225,6 +225,9 @@ def main(argv: list[str]) -> int:
             suites.extend(parse_list(file.read()))
     if options.only:
         suites = [suite for suite in suites if options.only in suite.name]
+    if not suites:
+        print("there is no suite to run")
+        total.failed += 1
     results = run_all(suites, options.at_once)
     for result in results:
         total.add(result.totals)
