@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * value.c - the life of a value: what failures are made of, cloning, dropping; and counted objects.
+ *
+ * Lists and maps nest to any depth, so dropping never recurses into them: a container whose last reference goes is
+ * threaded onto a list of dead ones through its own memory, and a loop empties that list. Nothing is allocated to
+ * free something. Natives and objects end by their own functions.
+ */
+#include <ropewalk.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/container.h"
+#include "base/error.h"
+#include "base/refs.h"
+
+/* Longer messages are cut; a message is for people. */
+#define MESSAGE_MAX 1024
+
+_Static_assert(sizeof(struct rw_value) == 16, "a value is two words");
+
+struct rw_object *rw_object_ref(struct rw_object *object)
+{
+    RW_REQUIRE(object != NULL);
+    RW_ASSERT(object->ref_count > 0);
+    if (object->type->shared) {
+        rwi_refs_take(&object->ref_count);
+    } else {
+        object->ref_count++;
+    }
+    return object;
+}
+
+void rw_object_unref(struct rw_object *object)
+{
+    if (object == NULL) {
+        return;
+    }
+    RW_ASSERT(object->ref_count > 0);
+    bool is_last = object->type->shared ? rwi_refs_give(&object->ref_count) : --object->ref_count == 0;
+
+    if (is_last) {
+        object->type->destroy(object);
+    }
+}
+
+struct rw_value rw_failure_of(struct rw_error *error)
+{
+    struct rw_value value = rw_value_of_error(error);
+
+    RW_ASSERT(value.kind == RW_KIND_ERROR);
+    value.failed = 1;
+    return value;
+}
+
+struct rw_value rw_value_of_error(struct rw_error *error)
+{
+    if (error == NULL) {
+        return rw_failure(RW_ERR_NOMEM);
+    }
+    struct rw_value value = {.kind = RW_KIND_ERROR, .code = rw_error_code(error)};
+
+    RW_ASSERT(value.code < 0);
+    value.as.error = error;
+    return value;
+}
+
+struct rw_value rw_failure_format(int code, const char *format, ...)
+{
+    RW_REQUIRE(code < 0);
+    RW_REQUIRE(format != NULL);
+    char message[MESSAGE_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    struct rw_error *error = rw_error_new(code, message, RW_ORIGIN_C);
+
+    return error != NULL ? rw_failure_of(error) : rw_failure(code);
+}
+
+struct rw_value rw_failure_errno(int os_errno, const char *what)
+{
+    struct rw_error *error = rw_error_from_errno(os_errno, what);
+
+    RW_ASSERT(os_errno > 0);
+    return error != NULL ? rw_failure_of(error) : rw_failure(RW_ERR_OS);
+}
+
+struct rw_error *rw_value_error(const struct rw_value *value)
+{
+    RW_REQUIRE(value != NULL);
+    RW_REQUIRE(value->kind == RW_KIND_ERROR);
+    if (value->as.error == NULL) {
+        return rw_error_new(value->code, NULL, RW_ORIGIN_C);
+    }
+    return rw_error_ref(value->as.error);
+}
+
+const char *rw_value_message(const struct rw_value *value)
+{
+    RW_REQUIRE(value != NULL);
+    RW_REQUIRE(value->kind == RW_KIND_ERROR);
+    return value->as.error != NULL ? rw_error_message(value->as.error) : rw_err_text(value->code);
+}
+
+struct rw_value rw_value_of_handle(struct rw_object *handle)
+{
+    if (handle == NULL) {
+        return rw_failure(RW_ERR_NOMEM);
+    }
+    RW_ASSERT(handle->ref_count > 0);
+    struct rw_value value = {.kind = RW_KIND_HANDLE};
+
+    value.as.handle = handle;
+    return value;
+}
+
+struct rw_value rw_value_of_native(struct rw_native *native)
+{
+    if (native == NULL) {
+        return rw_failure(RW_ERR_NOMEM);
+    }
+    RW_ASSERT(native->vtable != NULL);
+    struct rw_value value = {.kind = RW_KIND_NATIVE};
+
+    value.as.native = native;
+    return value;
+}
+
+static struct rwi_container *container_of_value(const struct rw_value *value)
+{
+    RW_ASSERT(value->kind == RW_KIND_LIST || value->kind == RW_KIND_MAP);
+    return value->kind == RW_KIND_LIST ? &value->as.list->base : &value->as.map->base;
+}
+
+struct rw_value rw_value_clone(const struct rw_value *value)
+{
+    RW_REQUIRE(value != NULL);
+    RW_ASSERT(value->kind <= RW_KIND_NATIVE);
+    switch (value->kind) {
+    case RW_KIND_BYTES:
+    case RW_KIND_TEXT:
+        rwi_bytes_ref(value->as.bytes);
+        return *value;
+    case RW_KIND_LIST:
+    case RW_KIND_MAP:
+        rwi_refs_take(&container_of_value(value)->refs);
+        return *value;
+    case RW_KIND_ERROR:
+        if (value->as.error != NULL) {
+            rw_error_ref(value->as.error);
+        }
+        return *value;
+    case RW_KIND_HANDLE:
+        rw_object_ref(value->as.handle);
+        return *value;
+    case RW_KIND_NATIVE:
+        return rw_value_of_native(value->as.native->vtable->clone(value->as.native));
+    default:
+        return *value;
+    }
+}
+
+/* Drops what is neither list nor map. */
+static void drop_leaf(struct rw_value *value)
+{
+    switch (value->kind) {
+    case RW_KIND_BYTES:
+    case RW_KIND_TEXT:
+        rwi_bytes_unref(value->as.bytes);
+        break;
+    case RW_KIND_ERROR:
+        rw_error_unref(value->as.error);
+        break;
+    case RW_KIND_HANDLE:
+        rw_object_unref(value->as.handle);
+        break;
+    case RW_KIND_NATIVE:
+        value->as.native->vtable->drop(value->as.native);
+        break;
+    default:
+        RW_ASSERT(value->kind < RW_KIND_BYTES);
+        break;
+    }
+}
+
+/* Gives back the reference of a list or map and threads it onto `dead` when that was the last one. */
+static struct rwi_container *give_container(const struct rw_value *value, struct rwi_container *dead)
+{
+    struct rwi_container *container = container_of_value(value);
+
+    RW_ASSERT(container != dead);
+    if (!rwi_refs_give(&container->refs)) {
+        return dead;
+    }
+    container->next_dead = dead;
+    return container;
+}
+
+static bool is_container(const struct rw_value *value)
+{
+    return value->kind == RW_KIND_LIST || value->kind == RW_KIND_MAP;
+}
+
+void rw_value_drop_slow(struct rw_value *value)
+{
+    RW_REQUIRE(value != NULL);
+    RW_ASSERT(value->kind <= RW_KIND_NATIVE);
+    if (!is_container(value)) {
+        drop_leaf(value);
+        return;
+    }
+    struct rwi_container *dead = give_container(value, NULL);
+
+    while (dead != NULL) {
+        struct rwi_container *container = dead;
+
+        dead = container->next_dead;
+        for (size_t i = 0; i < container->used; i++) {
+            struct rw_value *item = &container->values[i];
+
+            if (is_container(item)) {
+                dead = give_container(item, dead);
+            } else {
+                drop_leaf(item);
+            }
+        }
+        rwi_container_free(container);
+    }
+}
+
+const char *rw_kind_name(int kind)
+{
+    static const char *const names[] = {"nil",  "bool", "int",   "double", "bytes", "text",
+                                        "list", "map",  "error", "handle", "native"};
+
+    RW_ASSERT(sizeof names / sizeof names[0] == RW_KIND_NATIVE + 1);
+    return kind >= 0 && kind <= RW_KIND_NATIVE ? names[kind] : "unknown";
+}
