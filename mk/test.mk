@@ -120,7 +120,7 @@ built-sim: $(call programs,checked,sim)
 built-san-core: $(foreach variant,asan tsan,$(foreach top,core model regress ext cases,$(call programs,$(variant),$(top))))
 built-san-hosts: $(foreach abi,$(ASAN_LUA),build/asan/lua/$(abi)/ropewalk/core.so) \
     $(foreach version,$(ASAN_PYTHON),python-asan-$(version))
-built-tools: all
+built-tools: all lua
 
 # ---- targets -----------------------------------------------------------------------------------------------------------
 

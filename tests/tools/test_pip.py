@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""The package as users get it: an sdist that builds from what it contains, installed by pip with build isolation."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+from pathlib import Path
+
+import harness
+
+ROOT = Path(__file__).resolve().parents[2]
+SMOKE = """
+import asyncio, ropewalk as rw
+async def child(n):
+    await rw.sleep(0.001)
+    return n * 2
+async def main():
+    task = rw.spawn(child(20))
+    await asyncio.sleep(0.001)
+    return await task + 2
+print(rw.run(main()))
+"""
+HAS_LUA = """
+import ropewalk as rw
+async def main():
+    lua = rw.Lua()
+    return await lua.eval("function(x) return x + 1 end")(41)
+print(rw.run(main()))
+"""
+NO_LUA = """
+import ropewalk as rw
+async def main():
+    try:
+        rw.Lua()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+print(rw.run(main()))
+"""
+
+
+def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
+    base = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if shutil.which("ccache"):
+        base["CC"] = "ccache " + base.get("CC", "gcc")
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, cwd=cwd, env={**base, **environment}, check=False
+    )
+    if done.returncode != 0:
+        raise AssertionError(f"{command}: status {done.returncode}\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def copy_tree(target: Path) -> None:
+    """What git knows or would take, so that nothing of a build in the tree helps."""
+    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    for name in filter(None, listed):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+
+
+class Pip(unittest.TestCase):
+    directory: tempfile.TemporaryDirectory[str]
+    work: Path
+    pip: list[str | Path]
+    sdist: Path
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.directory = tempfile.TemporaryDirectory()
+        cls.work = Path(cls.directory.name)
+        run(sys.executable, "-m", "venv", cls.work / "tools")
+        cls.pip = [cls.work / "tools" / "bin" / "python", "-m", "pip"]
+        run(*cls.pip, "install", "-q", "build")
+        copy_tree(cls.work / "tree")
+        run(cls.work / "tools" / "bin" / "python", "-m", "build", "--sdist", "-o", cls.work, cwd=cls.work / "tree")
+        cls.sdist = next(cls.work.glob("ropewalk-*.tar.gz"))
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.directory.cleanup()
+
+    def installed(self, what: Path, name: str, **environment: str) -> Path:
+        """A new environment with `what` in it; its python."""
+        run(sys.executable, "-m", "venv", self.work / name)
+        python = self.work / name / "bin" / "python"
+        run(python, "-m", "pip", "install", "-q", what, **environment)
+        return python
+
+    def test_the_sdist_builds_from_what_it_contains(self) -> None:
+        python = self.installed(self.sdist, "from-sdist")
+        self.assertEqual(run(python, "-c", SMOKE, cwd=self.work), "42\n")
+        package = run(python, "-c", "import ropewalk; print(ropewalk.__file__)", cwd=self.work)
+        self.assertTrue((Path(package.strip()).parent / "py.typed").exists())
+        self.assertEqual(run(python, "-c", HAS_LUA, cwd=self.work), "42\n")
+
+    def test_the_tree_installs_without_a_lua_and_says_so(self) -> None:
+        python = self.installed(self.work / "tree", "from-tree", ROPEWALK_LUA="none")
+        self.assertEqual(run(python, "-c", SMOKE, cwd=self.work), "42\n")
+        self.assertRegex(run(python, "-c", NO_LUA, cwd=self.work), r"^UnsupportedError: .*Lua")
+
+    def test_an_unknown_lua_is_refused(self) -> None:
+        with self.assertRaisesRegex(AssertionError, "ROPEWALK_LUA=6.0: choose one of"):
+            self.installed(self.work / "tree", "refused", ROPEWALK_LUA="6.0")
+
+    def test_the_sdist_has_no_build_products(self) -> None:
+        with tarfile.open(self.sdist) as archive:
+            names = archive.getnames()
+        self.assertEqual([name for name in names if name.endswith((".o", ".so", ".a", ".pyc"))], [])
+
+
+if __name__ == "__main__":
+    harness.main()
