@@ -33,6 +33,7 @@ include mk/core.mk
 include mk/lua.mk
 include mk/python.mk
 include mk/test.mk
+include mk/run.mk
 include mk/check.mk
 include mk/install.mk
 

@@ -6,15 +6,17 @@
 # at a time, and totals. A list is a file of lines `group/name | seconds | command`, written under build/suites, so
 # that each target below is a choice of lists. Programs:
 #
-#   tests/{core,sim,model,regress,ext}/**/test_*.c   one executable each, linked to the static library of a variant;
-#   tests/cases/run_cases.c                          the runner of the behaviour cases in C;
+#   tests/{core,model,regress}/**/test_*.c           one executable each, linked to the static library of a variant;
+#   tests/harness/{run,test}_*.c, main.c             the runner of the behaviour cases in C, and its tests;
 #   tests/fuzz/fuzz_*.c                              libFuzzer targets, with a plain driver under RW_FUZZ_STANDALONE;
 #   tests/lua/test_*.lua, tests/python/test_*.py     one process each, on every interpreter.
 #
-# Any other .c in those directories is support, linked to each program of the same top directory.
+# Any other .c in those directories is support, linked to each program of the same directory (that of the harness to
+# the fuzzers too, which feed its parser).
 
 PYTHON ?= $(PYTHON_$(firstword $(PYTHONS)))
-TEST_TOPS := core sim model regress ext cases fuzz
+UNIT_TOPS := core model regress
+TEST_TOPS := $(UNIT_TOPS) harness fuzz
 RUN_SUITES = $(PYTHON) tools/run_suites.py $(if $(TOTALS),--append $(TOTALS)) $(if $(ONLY),--only $(ONLY))
 
 # What a full run names; the first of these must be there, on a machine whose own packages are tested. The matrix says
@@ -27,17 +29,16 @@ TOOLS = --tool "need:cc=$(shell command -v $(CC))" --tool "have:clang=$(CLANG)" 
     $(foreach version,3.11 3.12 3.13 3.14 3.15,--tool "$(call need,$(version),$(NEED_PYTHONS)):python-$(version)=$(PYTHON_$(version))")
 
 tests_in = $(sort $(foreach pattern,$(2),$(wildcard tests/$(1)/$(pattern) tests/$(1)/*/$(pattern) tests/$(1)/*/*/$(pattern))))
-test_main_core = $(call tests_in,core,test_*.c)
-test_main_sim = $(call tests_in,sim,test_*.c soak_*.c)
-test_main_model = $(call tests_in,model,test_*.c)
-test_main_regress = $(call tests_in,regress,test_*.c)
-test_main_ext = $(call tests_in,ext,test_*.c)
-test_main_cases = $(call tests_in,cases,run_*.c test_*.c)
-test_main_fuzz = $(call tests_in,fuzz,fuzz_*.c)
-test_support = $(filter-out $(test_main_$(1)),$(call tests_in,$(1),*.c))
-TEST_C := $(foreach top,$(TEST_TOPS),$(test_main_$(top)) $(call test_support,$(top)))
+test_main_core := $(call tests_in,core,test_*.c)
+test_main_model := $(call tests_in,model,test_*.c)
+test_main_regress := $(call tests_in,regress,test_*.c)
+test_main_harness := $(call tests_in,harness,test_*.c run_*.c main.c)
+test_main_fuzz := $(call tests_in,fuzz,fuzz_*.c)
+own_support = $(filter-out $(test_main_$(1)),$(call tests_in,$(1),*.c))
+test_support = $(call own_support,$(1)) $(if $(filter fuzz,$(1)),$(call own_support,harness))
+TEST_C := $(foreach top,$(TEST_TOPS),$(test_main_$(top)) $(call own_support,$(top)))
 
-TEST_INCLUDES := $(CORE_INCLUDES) -Itests -Itests/core
+TEST_INCLUDES := $(CORE_INCLUDES) -Itests -Itests/core -Itests/harness
 TEST_CFLAGS := -DRW_FUZZ_STANDALONE=1 -DRW_TEST_DATA='"tests"'
 
 # $(1) variant, $(2) top directory
@@ -78,21 +79,25 @@ python_env = PYTHONPATH=build/python/$(1):tests/python~PYTHONDONTWRITEBYTECODE=1
 PYTHON_TESTS := $(sort $(wildcard tests/python/test_*.py))
 python_lines = $(foreach version,$(PYTHONS),$(foreach test,$(PYTHON_TESTS),python-$(version)/$(basename $(notdir $(test)))~|~180~|~$(call python_env,$(version))~$(PYTHON_$(version))~$(test)))
 
-# The behaviour cases: one data set, a runner per language; then the matrix of producer and consumer languages.
-cases_lines = $(call c_lines,checked,cases,120) \
-    $(if $(wildcard tests/cases/run_cases.lua),$(foreach abi,$(LUAS),cases-lua-$(abi)/cases~|~120~|~$(call lua_env,$(abi))~$(LUA_$(abi))~tests/cases/run_cases.lua)) \
-    $(foreach version,$(PYTHONS),$(foreach runner,$(sort $(wildcard tests/cases/run_*.py)),cases-python-$(version)/$(basename $(notdir $(runner)))~|~180~|~$(call python_env,$(version))~$(PYTHON_$(version))~$(runner)))
+# The behaviour cases: one data set, and `python -m ropewalk.harness` runs it in every language that it is told of.
+CASES := $(sort $(wildcard tests/cases/*.case))
+cases_lines = $(if $(CASES),$(foreach version,$(PYTHONS),cases-python-$(version)/cases~|~300~|~$(call python_env,$(version))~$(PYTHON_$(version))~-m~ropewalk.harness~tests/cases))
+
+# Seeds in ranges, so that two run at a time; a few hundred are part of test-core.
+SEEDS ?= 10000
+SIM_PROGRAM := $(filter %/sim/test_seeds,$(call programs,checked,core))
+sim_lines = $(foreach part,0 1 2 3,$(foreach program,$(SIM_PROGRAM),sim/seeds-$(part)~|~1200~|~RW_SEEDS=$(shell expr $(SEEDS) / 4)~RW_SEED_FIRST=$(shell expr $(SEEDS) / 4 '*' $(part) + 1)~$(program)))
 
 tools_lines = $(foreach test,$(sort $(wildcard tests/tools/test_*.py)),tools/$(basename $(notdir $(test)))~|~300~|~PYTHONPATH=tools:tests/tools~CC=$(CC)~$(PYTHON)~$(test))
 
 .PHONY: suites
 suites:
-	@$(call write_list,core,$(foreach top,core model regress ext,$(call c_lines,checked,$(top),120)) $(call c_lines,asan,fuzz,60))
+	@$(call write_list,core,$(foreach top,$(UNIT_TOPS),$(call c_lines,checked,$(top),120)) $(call c_lines,asan,fuzz,60))
 	@$(call write_list,lua,$(lua_lines))
 	@$(call write_list,python,$(python_lines))
 	@$(call write_list,cases,$(cases_lines))
-	@$(call write_list,sim,$(call c_lines,checked,sim,600))
-	@$(call write_list,san-core,$(foreach variant,asan tsan,$(foreach top,core model regress ext cases,$(call c_lines,$(variant),$(top),300))))
+	@$(call write_list,sim,$(sim_lines))
+	@$(call write_list,san-core,$(foreach variant,asan tsan,$(foreach top,$(UNIT_TOPS),$(call c_lines,$(variant),$(top),300))))
 	@$(call write_list,san-hosts,$(asan_host_lines))
 	@$(call write_list,tools,$(tools_lines))
 
@@ -112,12 +117,12 @@ asan_host_lines = \
 # ---- what must be built before each list -----------------------------------------------------------------------------
 
 .PHONY: built-core built-lua built-python built-cases built-sim built-san-core built-san-hosts built-tools
-built-core: $(foreach top,core model regress ext,$(call programs,checked,$(top))) $(call programs,asan,fuzz)
+built-core: $(foreach top,$(UNIT_TOPS),$(call programs,checked,$(top))) $(call programs,asan,fuzz)
 built-lua: lua
 built-python: python
-built-cases: $(call programs,checked,cases) lua python
-built-sim: $(call programs,checked,sim)
-built-san-core: $(foreach variant,asan tsan,$(foreach top,core model regress ext cases,$(call programs,$(variant),$(top))))
+built-cases: $(call programs,checked,harness) lua python
+built-sim: $(SIM_PROGRAM)
+built-san-core: $(foreach variant,asan tsan,$(foreach top,$(UNIT_TOPS),$(call programs,$(variant),$(top))))
 built-san-hosts: $(foreach abi,$(ASAN_LUA),build/asan/lua/$(abi)/ropewalk/core.so) \
     $(foreach version,$(ASAN_PYTHON),python-asan-$(version))
 built-tools: all lua
@@ -156,12 +161,12 @@ $(FUZZERS:%=fuzz-%): fuzz-%: build/fuzz/%
 	cd build/fuzz && ./$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -verbosity=1 corpus/$* \
 	    $(wildcard $(CURDIR)/tests/fuzz/corpus/$*)
 
-SOAK_SEEDS ?= 10000
-soak: $(call programs,checked,sim)
-	@for program in $^; do RW_SIM_SEEDS=$(SOAK_SEEDS) $$program || exit 1; done
+# Ten times the seeds of test-sim.
+soak:
+	$(MAKE) test-sim SEEDS=100000
 
 #: test           every suite on every interpreter; ends with `N passed, N failed, N skipped`
 #: test-core test-lua test-python test-cases test-sim test-san test-tools    one part of it
 #: test-matrix    the suites in a Debian forky root that tools/matrix.sh makes
 #: fuzz           each fuzzer for FUZZ_SECONDS (600)
-#: soak           the simulations with SOAK_SEEDS (10000) seeds
+#: soak           the simulations with ten times the seeds of test-sim
