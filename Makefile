@@ -14,6 +14,9 @@
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 

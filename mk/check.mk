@@ -5,7 +5,7 @@
 # Each part has a target of its own. A part whose tool is missing fails and says so: `tools/deps.sh` installs them.
 
 VENV := build/venv/bin
-C_FILES := $(shell find include core bindings tests bench examples -name '*.[ch]' 2>/dev/null)
+C_FILES := $(sort $(shell find include core bindings tests bench examples -name '*.[ch]' 2>/dev/null))
 PYTHON_FILES := $(wildcard setup.py) $(wildcard tools python tests bench examples)
 
 # Clang parses everything a second time, for its warnings only: one stamp per source and, for bindings, per host.

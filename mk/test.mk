@@ -148,18 +148,25 @@ test-matrix:
 
 FUZZ_SECONDS ?= 600
 FUZZERS := $(basename $(notdir $(test_main_fuzz)))
-FUZZ_CFLAGS := -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -DRW_CHECK_LEVEL=3
+FUZZ_CFLAGS := -std=gnu11 -pthread -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DRW_CHECK_LEVEL=3 \
+    -MMD -MP -DRW_TEST_DATA='"tests"' $(TEST_INCLUDES)
+FUZZ_OBJECTS := $(CORE_SRC:%.c=build/fuzz/%.o) $(patsubst %.c,build/fuzz/%.o,$(call test_support,fuzz))
 
-build/fuzz/%: tests/fuzz/%.c $(CORE_SRC) $(call test_support,fuzz) build/core.list
+build/fuzz/%.o: %.c build/config.mk
 	@mkdir -p $(@D)
-	$(CLANG) -std=gnu11 -pthread $(FUZZ_CFLAGS) $(TEST_INCLUDES) -DRW_TEST_DATA='"tests"' -o $@ $(filter %.c,$^)
+	$(call say,CLANG) $(CCACHE) $(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(FUZZERS:%=build/fuzz/%): build/fuzz/%: build/fuzz/tests/fuzz/%.o $(FUZZ_OBJECTS)
+	$(call say,LD) $(CLANG) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^
+-include $(FUZZ_OBJECTS:.o=.d) $(FUZZERS:%=build/fuzz/tests/fuzz/%.d)
 
 .PHONY: fuzz $(FUZZERS:%=fuzz-%)
 fuzz: $(FUZZERS:%=fuzz-%)
 $(FUZZERS:%=fuzz-%): fuzz-%: build/fuzz/%
 	@mkdir -p build/fuzz/corpus/$*
-	cd build/fuzz && ./$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -verbosity=1 corpus/$* \
-	    $(wildcard $(CURDIR)/tests/fuzz/corpus/$*)
+	cd build/fuzz && ./$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 corpus/$* \
+	    $(wildcard $(CURDIR)/tests/fuzz/corpus/$*) > $*.log 2>&1 || { tail -n 40 $*.log; exit 1; }
+	@tail -n 8 build/fuzz/$*.log
 
 # Ten times the seeds of test-sim.
 soak:
