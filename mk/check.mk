@@ -45,9 +45,9 @@ check-clang: $(CLANG_CHECKED) build/clang/headers.ok
 # Each part of the door stands alone, in C and in C++.
 build/clang/headers.ok: $(wildcard include/*.h include/*/*.h) build/config.mk
 	@mkdir -p $(@D)
-	@for header in $(filter %.h,$^); do \
-	    $(CLANG) $(CLANG_FLAGS) -Wno-pragma-once-outside-header -Iinclude -x c $$header && \
-	    $(CLANG) -fsyntax-only -std=c++17 -Wall -Wextra -Werror -Iinclude -x c++ $$header || exit 1; \
+	@for header in $(patsubst include/%,%,$(filter %.h,$^)); do \
+	    echo "#include \"$$header\"" | $(CLANG) $(CLANG_FLAGS) -Iinclude -x c - && \
+	    echo "#include \"$$header\"" | $(CLANG) -fsyntax-only -std=c++17 -Wall -Wextra -Werror -Iinclude -x c++ - || exit 1; \
 	done
 	@touch $@
 
