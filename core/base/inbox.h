@@ -30,7 +30,9 @@ struct rwi_inbox {
     struct rwi_inbox_node *head; /* atomic: newest first; a mark of its own once closed */
     uint32_t state;              /* atomic, enum rwi_park_state; changed by exchange only */
     uint32_t ref_count;          /* atomic */
-    int event_fd;                /* closed with the last reference: a late notify must not hit a stranger's file */
+    uint32_t holders;            /* atomic: handles and wakers out there that may still bring something */
+    uint32_t wake_all;           /* atomic: poll every waiting task (a waker for one could not be made) */
+    int event_fd; /* closed with the last reference: a late notify must not hit a stranger's file */
 };
 
 /* One reference. NULL with errno set. */

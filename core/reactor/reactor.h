@@ -50,8 +50,10 @@ struct rwi_backend {
     int (*attach)(struct rwi_reactor *reactor, struct rwi_source *source);
     int (*set_interest)(struct rwi_reactor *reactor, struct rwi_source *source);
     void (*detach)(struct rwi_reactor *reactor, struct rwi_source *source);
-    /* Reports what is ready by rwi_source_report; a count of events. */
-    int (*wait)(struct rwi_reactor *reactor, int64_t timeout_ns);
+    /* Waits (< 0: for ever) and keeps what it found; touches no source. The count of events. */
+    int (*sleep)(struct rwi_reactor *reactor, int64_t timeout_ns);
+    /* Reports what sleep found by rwi_source_report; the count of sources. */
+    int (*dispatch)(struct rwi_reactor *reactor);
     /* False: no waiter can ever be woken any more, whatever they wait for. */
     bool (*can_wake)(const struct rwi_reactor *reactor);
 };
@@ -67,14 +69,14 @@ struct rwi_reactor {
     const struct rwi_backend *backend;
     struct rwi_inbox *inbox;
     struct rwi_list sources;
-    struct rwi_list fired;
-    struct rwi_list flushes;
+    struct rwi_list fired;   /* watches to be told; in a simulation also sources with edges to deliver */
+    struct rwi_list flushes; /* struct rwi_flush */
     size_t source_count;
-    int epoll_fd;  /* -1 in simulation */
-    bool forked;   /* the kernel's side is the parent's: touch nothing */
-    void *scratch; /* RWI_SCRATCH_SIZE bytes for whoever reads, between two calls */
-    struct rwi_list ready; /* simulation: sources with edges to deliver */
-    struct rwi_list sim_node; /* simulation: in the list of its reactors */
+    struct rwi_reactor_memory *memory;
+    void *scratch;   /* RWI_SCRATCH_SIZE bytes for whoever reads, between two calls */
+    int epoll_fd;    /* -1 in simulation */
+    int event_count; /* found by sleep, not yet dispatched */
+    bool forked;     /* the kernel's side is the parent's: touch nothing */
 };
 
 enum { RWI_SCRATCH_SIZE = 64 * 1024 };
@@ -85,8 +87,13 @@ int rwi_reactor_init(struct rwi_reactor *reactor, const struct rwi_sys *sys, str
 /* Tells every source that the loop ends (they close), then closes the backend. */
 void rwi_reactor_fini(struct rwi_reactor *reactor);
 
-/* Collects readiness, wakes wakers, calls watches. `timeout_ns` 0 polls, RW_NEVER is for ever; when it may block it parks the inbox
- * and returns at once when that has mail. Returns how many events, or RW_ERR_OS with errno set. An interrupted wait is 0. */
+/* The wait in two steps, so that a host can let go of its lock around the first. sleep only collects: `timeout_ns` 0 polls,
+ * RW_NEVER is for ever; when it may block it parks the inbox, and does not block when that has mail. dispatch wakes wakers and
+ * calls watches. Both return how many events, sleep also RW_ERR_OS with errno set; an interrupted sleep is 0. */
+int rwi_reactor_sleep(struct rwi_reactor *reactor, int64_t timeout_ns);
+int rwi_reactor_dispatch(struct rwi_reactor *reactor);
+
+/* Both. */
 int rwi_reactor_wait(struct rwi_reactor *reactor, int64_t timeout_ns);
 
 /* True while somebody waits for something that the world outside can still bring about. */
