@@ -17,6 +17,11 @@ PYTHON_LUA_LIBS := $(LUA_$(ROPEWALK_LUA)_LIBS)
 python_lua_objects = $(call lua_objects,$(1),$(ROPEWALK_LUA))
 endif
 
+# Another choice is another module.
+build/lua.choice: FORCE
+	@mkdir -p $(@D)
+	@echo '$(ROPEWALK_LUA)' | cmp -s - $@ || echo '$(ROPEWALK_LUA)' > $@
+
 python_dir_release := build/python
 python_dir_asan := build/asan/python
 
@@ -25,7 +30,7 @@ python_objects = $(PYTHON_BINDING_SRC:bindings/python/%.c=$(python_dir_$(1))/$(2
 python_module = $(python_dir_$(1))/$(2)/ropewalk/_ropewalk$(PYTHON_$(2)_SUFFIX)
 
 define python_package
-$(python_dir_$(1))/$(2)/obj/%.o: bindings/python/%.c build/config.mk
+$(python_dir_$(1))/$(2)/obj/%.o: bindings/python/%.c build/config.mk build/lua.choice
 	@mkdir -p $$(@D)
 	$$(COMPILE) $$(BASE_CFLAGS) $$(CFLAGS_$(1)) $$(BINDING_INCLUDES) $$(subst -I,-isystem ,$$(PYTHON_$(2)_CFLAGS)) \
 	    $$(PYTHON_LUA_CFLAGS) $$(CFLAGS) -c -o $$@ $$<
