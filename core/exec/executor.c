@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * executor.c - the run queue and one turn's worth of running.
+ *
+ * Jobs run first in, first out. A turn runs exactly the jobs that were queued when it began: a job that queues itself
+ * cannot starve others, and the order is the same in every run. Invariant: queue_count jobs hang between queue_head
+ * and queue_end, each with next != NULL; the first batch_left of them belong to the turn that is running.
+ *
+ * When nothing is queued the executor knows only the nearest deadline: waiting is loop.c's affair.
+ */
+#include "exec/executor.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "exec/scope.h"
+#include "exec/task.h"
+
+struct rwi_loop_datum {
+    struct rwi_loop_datum *next;
+    const char *name;
+    void *data;
+    void (*drop)(void *data);
+};
+
+static bool check_queue(const struct rwi_executor *executor)
+{
+    size_t count = 0;
+    const struct rw_job *job = executor->queue_head;
+
+    while (job != &executor->queue_end) {
+        if (job == NULL) {
+            return false;
+        }
+        count++;
+        job = job->next;
+    }
+    return count == executor->queue_count && executor->batch_left <= count;
+}
+
+static struct rw_job *take_next(struct rwi_executor *executor)
+{
+    struct rw_job *job = executor->queue_head;
+
+    RW_ASSERT(job != &executor->queue_end);
+    executor->queue_head = job->next;
+    executor->queue_count--;
+    job->next = NULL;
+    return job;
+}
+
+int rwi_executor_init(struct rwi_executor *executor, struct rwi_inbox *inbox, uint32_t budget)
+{
+    RW_ASSERT(budget > 0);
+    memset(executor, 0, sizeof *executor);
+    executor->queue_head = &executor->queue_end;
+    executor->inbox = inbox;
+    executor->budget = budget;
+    executor->next_id = 1;
+    rwi_timers_init(&executor->timers);
+    rwi_slabs_init(&executor->slabs);
+    executor->root = rwi_scope_new_root(rwi_executor_loop(executor));
+    return executor->root != NULL ? 0 : RW_ERR_NOMEM;
+}
+
+static void drop_data(struct rwi_executor *executor)
+{
+    while (executor->data != NULL) {
+        struct rwi_loop_datum *datum = executor->data;
+
+        executor->data = datum->next;
+        if (datum->drop != NULL && datum->data != NULL) {
+            datum->drop(datum->data);
+        }
+        rwi_mem_free(datum, sizeof *datum);
+    }
+}
+
+/* A killed task hands its children to the root, so the root runs empty in the end. */
+static void kill_tasks(struct rwi_executor *executor)
+{
+    struct rw_scope *scope = executor->root;
+
+    while (scope != NULL) {
+        struct rwi_list *node = rwi_list_first(&scope->tasks);
+
+        if (node == NULL) {
+            scope = rwi_scope_next(executor->root, scope);
+            continue;
+        }
+        rwi_task_kill(rwi_task_of_sibling(node));
+        scope = executor->root;
+    }
+}
+
+void rwi_executor_end(struct rwi_executor *executor)
+{
+    RW_ASSERT(!executor->running);
+    executor->ending = true;
+    kill_tasks(executor);
+    drop_data(executor);
+    while (executor->queue_count > 0) {
+        rwi_letter_dispose(take_next(executor));
+    }
+    rwi_timers_fini(&executor->timers);
+}
+
+void rwi_executor_fini(struct rwi_executor *executor)
+{
+    RW_ASSERT(!executor->running);
+    RW_ASSERT(executor->queue_count == 0);
+    rwi_scope_free_root(executor->root);
+    rwi_timers_fini(&executor->timers);
+    rwi_slabs_fini(&executor->slabs);
+}
+
+void rw_loop_queue(struct rw_loop *loop, struct rw_job *job)
+{
+    struct rwi_executor *executor = rwi_executor_of(loop);
+
+    RW_ASSERT(job->run != NULL);
+    RW_REQUIRE(job->next == NULL);
+    if (rwi_unlikely(executor->ending)) {
+        return; /* nothing will run any more */
+    }
+    job->next = &executor->queue_end;
+    if (executor->queue_count == 0) {
+        executor->queue_head = job;
+    } else {
+        executor->queue_tail->next = job;
+    }
+    executor->queue_tail = job;
+    executor->queue_count++;
+    RW_VERIFY(executor->queue_count > 64 || check_queue(executor));
+}
+
+bool rw_loop_unqueue(struct rw_loop *loop, struct rw_job *job)
+{
+    struct rwi_executor *executor = rwi_executor_of(loop);
+    struct rw_job **link = &executor->queue_head;
+    struct rw_job *before = NULL;
+    size_t index = 0;
+
+    if (job->next == NULL) {
+        return false;
+    }
+    while (*link != job) {
+        RW_REQUIRE(*link != &executor->queue_end);
+        before = *link;
+        link = &before->next;
+        index++;
+    }
+    *link = job->next;
+    job->next = NULL;
+    if (executor->queue_tail == job) {
+        executor->queue_tail = before;
+    }
+    executor->queue_count--;
+    if (index < executor->batch_left) {
+        executor->batch_left--;
+    }
+    RW_VERIFY(check_queue(executor));
+    return true;
+}
+
+size_t rwi_executor_run(struct rwi_executor *executor, bool (*more)(void *arg), void *arg)
+{
+    struct rw_loop *loop = rwi_executor_loop(executor);
+    size_t ran = 0;
+
+    RW_ASSERT(executor->batch_left == 0);
+    executor->batch_left = executor->queue_count;
+    while (executor->batch_left > 0) {
+        struct rw_job *job = take_next(executor);
+
+        executor->batch_left--;
+        ran++;
+        job->run(job, loop);
+        if (more != NULL && !more(arg)) {
+            break;
+        }
+    }
+    executor->batch_left = 0;
+    executor->stats.jobs_run += ran;
+    return ran;
+}
+
+size_t rwi_executor_fire_timers(struct rwi_executor *executor)
+{
+    struct rw_loop *loop = rwi_executor_loop(executor);
+    uint64_t limit = executor->timers.next_sequence;
+    struct rw_timer *timer;
+    size_t fired = 0;
+
+    while ((timer = rwi_timers_pop(&executor->timers, executor->now_ns, limit)) != NULL) {
+        timer->fire(timer, loop);
+        fired++;
+    }
+    executor->stats.timers_fired += fired;
+    return fired;
+}
+
+int64_t rwi_executor_deadline(const struct rwi_executor *executor)
+{
+    return executor->queue_count > 0 ? RW_NOW : rwi_timers_deadline(&executor->timers);
+}
+
+void rw_timer_init(struct rw_timer *timer, void (*fire)(struct rw_timer *self, struct rw_loop *loop))
+{
+    RW_REQUIRE(fire != NULL);
+    *timer = (struct rw_timer){.fire = fire};
+}
+
+int rw_timer_arm(struct rw_loop *loop, struct rw_timer *timer, int64_t deadline_ns)
+{
+    RW_REQUIRE(timer->fire != NULL);
+    if (rwi_unlikely(rwi_executor_of(loop)->ending)) {
+        return RW_ERR_CLOSED;
+    }
+    return rwi_timers_arm(&rwi_executor_of(loop)->timers, timer, deadline_ns);
+}
+
+void rw_timer_disarm(struct rw_loop *loop, struct rw_timer *timer)
+{
+    rwi_timers_disarm(&rwi_executor_of(loop)->timers, timer);
+}
+
+bool rw_budget_take(struct rw_context *cx)
+{
+    struct rwi_executor *executor = rwi_executor_of(cx->loop);
+
+    if (executor->budget_left > 0) {
+        executor->budget_left--;
+        return true;
+    }
+    if (executor->current == NULL) {
+        return true; /* polled by hand, not by a turn */
+    }
+    executor->stats.budget_yields++;
+    rw_waker_wake(&cx->waker);
+    return false;
+}
+
+void *rw_loop_alloc(struct rw_loop *loop, size_t size)
+{
+    return rwi_slabs_alloc(&rwi_executor_of(loop)->slabs, size);
+}
+
+void rw_loop_release(struct rw_loop *loop, void *memory, size_t size)
+{
+    struct rwi_executor *executor = rwi_executor_of(loop);
+
+    rwi_slabs_release(&executor->slabs, memory, size);
+    if (rwi_unlikely(executor->zombie)) {
+        rwi_loop_bury(loop);
+    }
+}
+
+static struct rwi_loop_datum *find_datum(const struct rwi_executor *executor, const char *name)
+{
+    struct rwi_loop_datum *datum = executor->data;
+
+    while (datum != NULL && strcmp(datum->name, name) != 0) {
+        datum = datum->next;
+    }
+    return datum;
+}
+
+int rw_loop_set_data(struct rw_loop *loop, const char *name, void *data, void (*drop)(void *data))
+{
+    struct rwi_executor *executor = rwi_executor_of(loop);
+    struct rwi_loop_datum *datum = find_datum(executor, name);
+
+    if (datum == NULL) {
+        datum = rwi_mem_new(sizeof *datum);
+        if (datum == NULL) {
+            return RW_ERR_NOMEM;
+        }
+        datum->next = executor->data;
+        datum->name = name;
+        executor->data = datum;
+    }
+    datum->data = data;
+    datum->drop = drop;
+    return 0;
+}
+
+void *rw_loop_get_data(const struct rw_loop *loop, const char *name)
+{
+    const struct rwi_loop_datum *datum = find_datum(rwi_executor_of(loop), name);
+
+    return datum != NULL ? datum->data : NULL;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * executor.h - who runs next, on one loop: the run queue, the turn's clock and budget, timers, slabs, counters.
+ *
+ * It is the first member of struct rw_loop, so that everything below loop.c finds it from the public pointer without
+ * knowing the rest of the loop.
+ */
+#ifndef RWI_EXEC_EXECUTOR_H
+#define RWI_EXEC_EXECUTOR_H
+
+#include <ropewalk.h>
+
+#include "base/list.h"
+#include "exec/slab.h"
+#include "exec/timer.h"
+
+struct rwi_inbox;
+struct rwi_sys;
+
+struct rwi_executor {
+    struct rw_job *queue_head; /* ends with the executor's own `queue_end`, so that next != NULL means "queued" */
+    struct rw_job *queue_tail;
+    struct rw_job queue_end;
+    size_t queue_count;
+    size_t batch_left; /* of this turn */
+    struct rw_task *current;
+    int64_t now_ns;
+    uint32_t budget;
+    uint32_t budget_left;
+    struct rwi_timers timers;
+    struct rwi_slabs slabs;
+    struct rw_scope *root;
+    struct rwi_inbox *inbox; /* shared with other threads */
+    void *outside;           /* the loop's reactor, for io/ only */
+    uint64_t next_id;
+    struct rw_stats stats;
+    void (*unhandled)(void *arg, struct rw_task *task, const struct rw_value *value);
+    void *unhandled_arg;
+    struct rwi_loop_datum *data;
+    const struct rwi_sys *sys;
+    struct rw_pool *pool; /* the loop's own blocking pool; NULL until one is needed; blocking.c's */
+    uint32_t blocking_threads;
+    uint32_t blocking_queue;
+    bool running; /* inside a turn */
+    bool ending;  /* rw_loop_free has begun: nothing new is spawned or queued */
+    bool zombie;  /* it has ended; its memory stays until the last object and future made from it is gone */
+};
+
+/* A job that will not run any more: if it was posted by a handle, its argument is dropped. handle.c's. */
+void rwi_letter_dispose(struct rw_job *job);
+
+/* Frees a zombie once nothing made from it is left; does nothing otherwise. loop.c's. */
+void rwi_loop_bury(struct rw_loop *loop);
+
+static inline struct rwi_executor *rwi_executor_of(const struct rw_loop *loop)
+{
+    return (struct rwi_executor *)(void *)(uintptr_t)loop;
+}
+
+static inline struct rw_loop *rwi_executor_loop(struct rwi_executor *executor)
+{
+    return (struct rw_loop *)(void *)executor;
+}
+
+/* Makes the root scope too. 0 or RW_ERR_NOMEM. The inbox stays the caller's. */
+int rwi_executor_init(struct rwi_executor *executor, struct rwi_inbox *inbox, uint32_t budget);
+
+/* The loop ends: kills the tasks that are left, drops hosts' data, forgets timers and queued jobs. */
+void rwi_executor_end(struct rwi_executor *executor);
+
+/* Frees what is left: after rwi_executor_end, when no object and no future made from it lives. */
+void rwi_executor_fini(struct rwi_executor *executor);
+
+/* Runs what is queued now, and nothing that is queued meanwhile. `more(arg)` is asked between jobs and may end it early; NULL:
+ * never. Returns how many ran. */
+size_t rwi_executor_run(struct rwi_executor *executor, bool (*more)(void *arg), void *arg);
+
+/* Fires the timers that are due at now_ns; those armed while it fires wait for the next call. Returns how many fired. */
+size_t rwi_executor_fire_timers(struct rwi_executor *executor);
+
+/* RW_NOW with work queued, else the first timer's deadline. */
+int64_t rwi_executor_deadline(const struct rwi_executor *executor);
+
+/* Every loop-local object calls these when it is made and when it goes; the latter last, since the loop may go with it. */
+static inline void rwi_object_born(struct rw_loop *loop)
+{
+    rwi_executor_of(loop)->stats.objects_live++;
+}
+
+static inline void rwi_object_gone(struct rw_loop *loop)
+{
+    struct rwi_executor *executor = rwi_executor_of(loop);
+
+    executor->stats.objects_live--;
+    if (executor->zombie) {
+        rwi_loop_bury(loop);
+    }
+}
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * future.c - the rules every future obeys, kept in one place: polled until ready and never after, pinned once
+ * polled, asked to cancel at most once.
+ *
+ * The state word holds three bits and, in checked builds, the address at which the future was first polled. rw_poll
+ * is the only way to a future's poll function, which makes the rules hold for third parties too.
+ */
+#include <ropewalk.h>
+
+#include "base/check.h"
+#include "exec/executor.h"
+
+enum { STATE_BITS = RW_FUTURE_POLLED | RW_FUTURE_DONE | RW_FUTURE_CANCELLED };
+
+static bool is_pinned(const struct rw_future *future)
+{
+#if RW_CHECK_LEVEL >= 2
+    return (future->state & ~(uintptr_t)STATE_BITS) == (uintptr_t)future;
+#else
+    (void)future;
+    return true;
+#endif
+}
+
+static void pin(struct rw_future *future)
+{
+    RW_ASSERT(((uintptr_t)future & STATE_BITS) == 0);
+#if RW_CHECK_LEVEL >= 2
+    future->state |= (uintptr_t)future;
+#endif
+    future->state |= RW_FUTURE_POLLED;
+}
+
+/* The future of last resort: it needs no memory, is never written to, and may be handed out many times. Being done from the start
+ * is what tells rw_poll and rw_future_cancel to leave it alone. */
+static void drop_nothing(struct rw_future *self)
+{
+    RW_ASSERT((self->state & RW_FUTURE_DONE) != 0);
+    (void)self;
+}
+
+static const struct rw_future_vtable no_memory_vtable = {"no memory", 0, NULL, NULL, drop_nothing};
+static const struct rw_future no_memory = {&no_memory_vtable, RW_FUTURE_DONE};
+
+static enum rw_poll poll_done(const struct rw_future *future, struct rw_value *out)
+{
+    RW_REQUIRE(future == &no_memory); /* else: polled again after it was ready */
+    *out = rw_failure(RW_ERR_NOMEM);
+    return RW_READY;
+}
+
+enum rw_poll rw_poll(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
+{
+    uintptr_t state = future->state;
+
+    if (rwi_unlikely((state & RW_FUTURE_DONE) != 0)) {
+        return poll_done(future, out);
+    }
+    if (rwi_unlikely((state & RW_FUTURE_POLLED) == 0)) {
+        if ((state & RW_FUTURE_CANCELLED) != 0) {
+            future->state = state | RW_FUTURE_DONE;
+            *out = rw_failure(RW_ERR_CANCELLED);
+            return RW_READY;
+        }
+        pin(future);
+    } else if (rwi_unlikely((state & RW_FUTURE_CANCELLED) != 0 && future->vtable->cancel == NULL)) {
+        future->state = state | RW_FUTURE_DONE;
+        *out = rw_failure(RW_ERR_CANCELLED);
+        return RW_READY;
+    }
+    RW_ASSERT(is_pinned(future));
+    enum rw_poll poll = future->vtable->poll(future, cx, out);
+
+    RW_ASSERT(poll == RW_PENDING || poll == RW_READY);
+    if (poll == RW_READY) {
+        future->state |= RW_FUTURE_DONE;
+    }
+    return poll;
+}
+
+void rw_future_cancel(struct rw_future *future)
+{
+    uintptr_t state = future->state;
+
+    if ((state & (RW_FUTURE_CANCELLED | RW_FUTURE_DONE)) != 0) {
+        return;
+    }
+    future->state = state | RW_FUTURE_CANCELLED;
+    if ((state & RW_FUTURE_POLLED) != 0 && future->vtable->cancel != NULL) {
+        RW_ASSERT(is_pinned(future));
+        future->vtable->cancel(future);
+    }
+}
+
+void rw_future_drop(struct rw_future *future)
+{
+    if (future != NULL) {
+        RW_ASSERT((future->state & RW_FUTURE_POLLED) == 0 || is_pinned(future));
+        future->vtable->drop(future);
+    }
+}
+
+struct ready_future {
+    struct rw_future base;
+    struct rw_loop *loop;
+    struct rw_value value;
+};
+
+static enum rw_poll poll_ready(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
+{
+    struct ready_future *ready = (struct ready_future *)self;
+
+    if (!rw_budget_take(cx)) {
+        return RW_PENDING;
+    }
+    *out = ready->value;
+    ready->value = rw_nil();
+    return RW_READY;
+}
+
+/* It is as good as done: a cancel comes too late. */
+static void cancel_ready(struct rw_future *self)
+{
+    RW_ASSERT((self->state & RW_FUTURE_DONE) == 0);
+}
+
+static void drop_ready(struct rw_future *self)
+{
+    struct ready_future *ready = (struct ready_future *)self;
+
+    rw_value_drop(&ready->value);
+    rw_loop_release(ready->loop, ready, sizeof *ready);
+}
+
+static const struct rw_future_vtable ready_vtable = {"ready", 0, poll_ready, cancel_ready, drop_ready};
+
+struct rw_future *rw_ready(struct rw_loop *loop, struct rw_value value)
+{
+    struct ready_future *ready = rw_loop_alloc(loop, sizeof *ready);
+
+    if (ready == NULL) {
+        rw_value_drop(&value);
+        return NULL;
+    }
+    rw_future_init(&ready->base, &ready_vtable);
+    ready->loop = loop;
+    ready->value = value;
+    return &ready->base;
+}
+
+struct rw_future *rw_failed(struct rw_loop *loop, int code)
+{
+    RW_REQUIRE(code < 0);
+    struct rw_future *future = rw_ready(loop, rw_failure(code));
+
+    return future != NULL ? future : (struct rw_future *)(uintptr_t)&no_memory;
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * task.c - a spawned future: its states, its end, and who is told.
+ *
+ *      spawn          run_task          PENDING, nobody woke it
+ *   --> QUEUED --------> RUNNING ---------------------------> WAITING
+ *          ^               |  \ PENDING, woken meanwhile         |
+ *          |               |   `--------> QUEUED <--- wake ------'
+ *          |               v READY, or killed in any state
+ *          `- - - - - -  DONE
+ *
+ * set_state() is the only place that writes the state, and asserts the move. Invariants: a task that is QUEUED is in the
+ * run queue exactly once; the executor holds one reference until it is DONE; `future` is NULL exactly when it is DONE;
+ * a task that is not done hangs in its base scope's list.
+ *
+ * All of this is plain loads and stores on the loop's thread. Other threads reach a task through its remote cell (waker.c).
+ */
+#include "exec/task.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "exec/cancel.h"
+#include "exec/executor.h"
+#include "exec/scope.h"
+#include "exec/waker.h"
+
+static const bool legal_moves[4][4] = {
+    [RW_TASK_QUEUED] = {[RW_TASK_RUNNING] = true, [RW_TASK_DONE] = true},
+    [RW_TASK_RUNNING] = {[RW_TASK_QUEUED] = true, [RW_TASK_WAITING] = true, [RW_TASK_DONE] = true},
+    [RW_TASK_WAITING] = {[RW_TASK_QUEUED] = true, [RW_TASK_DONE] = true},
+    [RW_TASK_DONE] = {false},
+};
+
+static void set_state(struct rw_task *task, enum rw_task_state state)
+{
+    RW_ASSERT(task->state <= RW_TASK_DONE);
+    RW_ASSERT(legal_moves[task->state][state]);
+    task->state = (uint8_t)state;
+}
+
+static struct rw_task *task_of_object(struct rw_object *object)
+{
+    return rwi_container_of(object, struct rw_task, object);
+}
+
+bool rwi_task_check(const struct rw_task *task)
+{
+    RW_REQUIRE(task->loop != NULL);
+    RW_REQUIRE(task->state <= RW_TASK_DONE);
+    RW_REQUIRE((task->future == NULL) == (task->state == RW_TASK_DONE));
+    RW_REQUIRE((task->state == RW_TASK_QUEUED) == (task->job.next != NULL));
+    RW_REQUIRE(task->state == RW_TASK_DONE || !rwi_list_is_empty(&task->sibling));
+    return true;
+}
+
+static void report_unhandled(struct rw_task *task)
+{
+    struct rwi_executor *executor = rwi_executor_of(task->loop);
+
+    RW_ASSERT(task->state == RW_TASK_DONE);
+    RW_ASSERT(rw_is_failure(&task->out.value));
+    if (executor->unhandled != NULL) {
+        executor->unhandled(executor->unhandled_arg, task, &task->out.value);
+        return;
+    }
+    fprintf(stderr, "ropewalk: task %llu %s failed and nobody joined it: %s\n", (unsigned long long)task->id,
+            rw_task_name(task), rw_value_message(&task->out.value));
+}
+
+static void destroy_task(struct rw_object *object)
+{
+    struct rw_task *task = task_of_object(object);
+    struct rw_loop *loop = task->loop;
+
+    RW_ASSERT(task->state == RW_TASK_DONE);
+    RW_ASSERT(task->job.next == NULL);
+    if (rw_is_failure(&task->out.value) && !task->seen && task->out.value.code != RW_ERR_CANCELLED) {
+        object->ref_count = 1; /* the hook may look at the task, not keep it */
+        report_unhandled(task);
+        RW_ASSERT(object->ref_count == 1);
+    }
+    rw_value_drop(&task->out.value);
+    rwi_extra_free(task);
+    rw_loop_release(loop, task, sizeof *task);
+}
+
+static const struct rw_object_type task_type = {"task", false, destroy_task};
+
+static void queue(struct rw_task *task)
+{
+    RW_ASSERT(task->job.next == NULL);
+    set_state(task, RW_TASK_QUEUED);
+    rw_loop_queue(task->loop, &task->job);
+}
+
+void rw_task_wake(struct rw_task *task)
+{
+    if (rwi_likely(task->state == RW_TASK_WAITING)) {
+        queue(task);
+    } else if (task->state == RW_TASK_RUNNING) {
+        task->woken = true;
+    }
+    RW_VERIFY(task->state == RW_TASK_RUNNING || rwi_task_check(task));
+}
+
+static void wake_joiners(struct rwi_list *joiners)
+{
+    struct rwi_list *node;
+
+    RW_ASSERT(joiners->next != NULL);
+    while ((node = rwi_list_pop_front(joiners)) != NULL) {
+        rwi_join_wake(node);
+    }
+}
+
+/* The one way into DONE. `value` is taken. */
+static void finish(struct rw_task *task, struct rw_value value)
+{
+    struct rwi_list joiners;
+    struct rw_future *future = task->future;
+
+    RW_ASSERT(future != NULL);
+    if (task->state == RW_TASK_QUEUED) {
+        rw_loop_unqueue(task->loop, &task->job);
+    }
+    set_state(task, RW_TASK_DONE);
+    rwi_list_init(&joiners);
+    rwi_list_splice(&joiners, &task->out.joiners);
+    task->out.value = value;
+    task->future = NULL;
+    rw_future_drop(future);
+    while (task->scope != task->base) {
+        rw_scope_abandon(rw_scope_ref(task->scope)); /* a driver that did not leave what it had entered */
+    }
+    rwi_extra_done(task);
+    if (!rwi_list_is_empty(&joiners)) {
+        task->seen = true;
+        wake_joiners(&joiners);
+    }
+    rwi_remote_detach(task);
+    rwi_executor_of(task->loop)->stats.tasks_live--;
+    rwi_scope_release(task->base, task, &task->out.value);
+    rw_object_unref(&task->object);
+}
+
+void rwi_task_kill(struct rw_task *task)
+{
+    RW_ASSERT(task->state != RW_TASK_RUNNING);
+    RW_ASSERT(task->state != RW_TASK_DONE);
+    finish(task, rw_failure(RW_ERR_CANCELLED));
+}
+
+static void wake_by_waker(void *data)
+{
+    rw_task_wake(data);
+}
+
+static struct rw_waker clone_waker(void *data)
+{
+    return rwi_remote_waker(data);
+}
+
+static void drop_waker(void *data)
+{
+    RW_ASSERT(data != NULL); /* borrowed: there is nothing to let go of */
+    (void)data;
+}
+
+static const struct rw_waker_vtable task_waker = {clone_waker, wake_by_waker, drop_waker};
+
+/* A task cancelled before its first run never runs. */
+static bool is_still_born(const struct rw_task *task)
+{
+    RW_ASSERT(task->state == RW_TASK_RUNNING);
+    return !task->started && task->effective;
+}
+
+static void run_task(struct rw_job *job, struct rw_loop *loop)
+{
+    struct rwi_executor *executor = rwi_executor_of(loop);
+    struct rw_task *task = rwi_container_of(job, struct rw_task, job);
+    struct rw_context cx = {{&task_waker, task}, loop, task};
+    struct rw_value value;
+
+    RW_ASSERT(task->loop == loop);
+    set_state(task, RW_TASK_RUNNING);
+    if (rwi_unlikely(is_still_born(task))) {
+        finish(task, rwi_cancel_failure(task));
+        return;
+    }
+    task->started = true;
+    task->woken = false;
+    task->polls++;
+    executor->stats.polls++;
+    executor->current = task;
+    executor->budget_left = executor->budget;
+    enum rw_poll poll = rw_poll(task->future, &cx, &value);
+
+    executor->current = NULL;
+    if (poll == RW_READY) {
+        finish(task, value);
+    } else if (task->woken) {
+        queue(task);
+    } else {
+        set_state(task, RW_TASK_WAITING);
+    }
+}
+
+struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future, const struct rw_spawn_options *options)
+{
+    struct rwi_executor *executor = rwi_executor_of(loop);
+    struct rw_scope *scope = options != NULL && options->scope != NULL ? options->scope : executor->root;
+    struct rw_task *task = executor->ending ? NULL : rw_loop_alloc(loop, sizeof *task);
+
+    RW_REQUIRE(future != NULL);
+    RW_REQUIRE(scope->loop == loop);
+    if (task == NULL) {
+        rw_future_drop(future);
+        return NULL;
+    }
+    *task = (struct rw_task){.job = {NULL, run_task},
+                             .object = {&task_type, 2}, /* the caller's and the executor's */
+                             .loop = loop,
+                             .future = future,
+                             .state = RW_TASK_WAITING,
+                             .id = executor->next_id++};
+    if (options != NULL && rwi_extra_init(task, options) != 0) {
+        rw_loop_release(loop, task, sizeof *task);
+        rw_future_drop(future);
+        return NULL;
+    }
+    rwi_list_init(&task->out.joiners);
+    rwi_list_init(&task->sibling);
+    rwi_scope_adopt(scope, task);
+    executor->stats.tasks_spawned++;
+    executor->stats.tasks_live++;
+    queue(task);
+    RW_VERIFY(rwi_task_check(task));
+    return task;
+}
+
+struct rw_task *rw_task_ref(struct rw_task *task)
+{
+    RW_ASSERT(task->object.ref_count > 0);
+    rw_object_ref(&task->object);
+    return task;
+}
+
+void rw_task_unref(struct rw_task *task)
+{
+    if (task != NULL) {
+        RW_ASSERT(task->object.ref_count > 0);
+        rw_object_unref(&task->object);
+    }
+}
+
+void rw_task_detach(struct rw_task *task)
+{
+    rw_task_unref(task);
+}
+
+bool rw_task_is_done(const struct rw_task *task)
+{
+    RW_ASSERT(task->object.ref_count > 0);
+    return task->state == RW_TASK_DONE;
+}
+
+const struct rw_value *rw_task_value(struct rw_task *task)
+{
+    RW_ASSERT(task->object.ref_count > 0);
+    if (task->state != RW_TASK_DONE) {
+        return NULL;
+    }
+    task->seen = true;
+    return &task->out.value;
+}
+
+void rw_task_mark_seen(struct rw_task *task)
+{
+    RW_ASSERT(task->object.ref_count > 0);
+    task->seen = true;
+}
+
+uint64_t rw_task_id(const struct rw_task *task)
+{
+    RW_ASSERT(task->id > 0);
+    return task->id;
+}
+
+struct rw_loop *rw_task_loop(const struct rw_task *task)
+{
+    RW_ASSERT(task->loop != NULL);
+    return task->loop;
+}
+
+struct rw_scope *rw_task_scope(const struct rw_task *task)
+{
+    RW_ASSERT(task->scope != NULL);
+    return task->scope;
+}
+
+struct rw_object *rw_task_object(struct rw_task *task)
+{
+    RW_ASSERT(task->object.type == &task_type);
+    return &task->object;
+}
+
+struct rw_task *rw_task_current(const struct rw_loop *loop)
+{
+    RW_ASSERT(loop != NULL);
+    return rwi_executor_of(loop)->current;
+}
+
+void rw_loop_set_unhandled(struct rw_loop *loop,
+                           void (*unhandled)(void *arg, struct rw_task *task, const struct rw_value *value), void *arg)
+{
+    struct rwi_executor *executor = rwi_executor_of(loop);
+
+    RW_ASSERT(loop != NULL);
+    executor->unhandled = unhandled;
+    executor->unhandled_arg = arg;
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loop.c - one turn of executor and reactor, and the life of a loop.
+ *
+ * A turn: mail from other threads; wait for, or look at, what the kernel has; fire due timers; run what was queued; flush what was
+ * written. Only this file waits. While work is queued, turns that may wait look at the kernel and the clock only once per
+ * POLL_INTERVAL jobs, so that a pair of tasks that wake each other costs no system call; turns of a guest always look.
+ *
+ * Invariant: between turns the inbox is parked, so a wake from another thread writes the descriptor that a host may be
+ * sleeping on; or `again` is set, and the deadline is now.
+ *
+ * An ended loop stays in memory as a zombie until the last object and future made from it is gone: scripts' collectors
+ * free sockets and channels whenever they like.
+ */
+#include "loop.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "exec/scope.h"
+#include "exec/task.h"
+#include "exec/waker.h"
+#include "reactor/sim.h"
+
+enum { POLL_INTERVAL = 61, DEFAULT_BUDGET = 128, LAST_TURNS = 200 };
+
+static const struct rw_loop_options default_options;
+
+struct rw_loop *rwi_loop_new_on(const struct rwi_sys *sys, const struct rw_loop_options *options)
+{
+    struct rw_loop *loop = rwi_mem_new(sizeof *loop);
+    uint32_t budget = options->task_budget != 0 ? options->task_budget : DEFAULT_BUDGET;
+
+    if (loop == NULL) {
+        goto no_memory;
+    }
+    loop->thread = pthread_self();
+    loop->inbox = rwi_inbox_new();
+    if (loop->inbox == NULL) {
+        goto free_loop;
+    }
+    if (rwi_executor_init(&loop->executor, loop->inbox, budget) != 0) {
+        errno = ENOMEM;
+        goto fini_executor;
+    }
+    if (rwi_reactor_init(&loop->reactor, sys, loop->inbox) != 0) {
+        goto fini_executor;
+    }
+    loop->executor.outside = &loop->reactor;
+    loop->executor.sys = sys;
+    loop->executor.blocking_threads = options->blocking_threads;
+    loop->executor.blocking_queue = options->blocking_queue;
+    rw_loop_update_now(loop);
+    rwi_inbox_park(loop->inbox);
+    return loop;
+
+fini_executor:
+    rwi_executor_fini(&loop->executor);
+    rwi_inbox_unref(loop->inbox);
+free_loop:
+    rwi_mem_free(loop, sizeof *loop);
+    return NULL;
+no_memory:
+    errno = ENOMEM;
+    return NULL;
+}
+
+struct rw_loop *rw_loop_new(const struct rw_loop_options *options)
+{
+    if (options == NULL) {
+        options = &default_options;
+    }
+    return rwi_loop_new_on(options->sim != NULL ? rwi_sim_sys(options->sim) : rwi_sys_real(), options);
+}
+
+void rwi_loop_bury(struct rw_loop *loop)
+{
+    RW_ASSERT(loop->executor.zombie);
+    if (loop->executor.stats.objects_live > 0 || loop->executor.slabs.live > 0) {
+        return;
+    }
+    rwi_executor_fini(&loop->executor);
+    rwi_inbox_unref(loop->inbox);
+    rwi_mem_free(loop, sizeof *loop);
+}
+
+/* Asks every task to end and gives them turns, without waiting, for as long as that gets anywhere. */
+static void run_down(struct rw_loop *loop)
+{
+    rw_scope_cancel(loop->executor.root, "the loop ends");
+    for (int i = 0; i < LAST_TURNS && loop->executor.stats.tasks_live > 0; i++) {
+        if (loop->executor.queue_count == 0 && !rwi_inbox_has_mail(loop->inbox)) {
+            break;
+        }
+        if (rw_loop_turn(loop, 0, 0) < 0) {
+            break;
+        }
+    }
+}
+
+void rw_loop_free(struct rw_loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    RW_REQUIRE(!loop->executor.running);
+    RW_REQUIRE(!loop->executor.zombie);
+    loop->hooks = (struct rw_wait_hooks){0};
+    if (!loop->forked) {
+        RW_REQUIRE(rw_loop_is_own_thread(loop));
+        run_down(loop);
+    }
+    rwi_executor_end(&loop->executor);
+    if (!loop->forked) {
+        rw_pool_unref(loop->executor.pool);
+    }
+    loop->executor.pool = NULL;
+    rwi_reactor_fini(&loop->reactor);
+    rwi_inbox_close(loop->inbox);
+    loop->executor.zombie = true;
+    rwi_loop_bury(loop);
+}
+
+/* How long this turn may sleep. */
+static int64_t choose_timeout(struct rw_loop *loop, unsigned flags)
+{
+    int64_t deadline_ns = rwi_executor_deadline(&loop->executor);
+
+    if ((flags & RW_TURN_WAIT) == 0 || deadline_ns == RW_NOW || loop->again) {
+        return 0;
+    }
+    if (deadline_ns == RW_NEVER) {
+        return RW_NEVER;
+    }
+    int64_t now_ns = rw_loop_update_now(loop);
+
+    return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+}
+
+static int wait_with_hooks(struct rw_loop *loop, int64_t timeout_ns)
+{
+    if (timeout_ns != 0 && loop->hooks.before != NULL) {
+        loop->hooks.before(loop->hooks.arg);
+    }
+    int events = rwi_reactor_wait(&loop->reactor, timeout_ns);
+
+    if (timeout_ns != 0 && loop->hooks.after != NULL) {
+        int err = loop->hooks.after(loop->hooks.arg);
+
+        return err < 0 ? err : events;
+    }
+    return events;
+}
+
+static bool is_poll_due(const struct rw_loop *loop, unsigned flags)
+{
+    if ((flags & RW_TURN_WAIT) == 0 || loop->executor.queue_count == 0) {
+        return true;
+    }
+    return loop->executor.stats.jobs_run - loop->jobs_at_poll >= POLL_INTERVAL;
+}
+
+static void take_mail(struct rw_loop *loop)
+{
+    if (!rwi_inbox_has_mail(loop->inbox) && __atomic_load_n(&loop->inbox->wake_all, __ATOMIC_RELAXED) == 0) {
+        return;
+    }
+    rwi_inbox_drain(loop->inbox, loop);
+    if (__atomic_exchange_n(&loop->inbox->wake_all, 0, __ATOMIC_ACQ_REL) != 0) {
+        rwi_task_wake_all(loop);
+    }
+}
+
+struct turn_budget {
+    struct rw_loop *loop;
+    int64_t end_ns;
+};
+
+static bool has_time(void *arg)
+{
+    const struct turn_budget *budget = arg;
+
+    return budget->loop->executor.sys->clock_ns(budget->loop->executor.sys->arg) < budget->end_ns;
+}
+
+static size_t run_queue(struct rw_loop *loop, int64_t budget_ns)
+{
+    struct turn_budget budget = {loop, 0};
+
+    RW_ASSERT(budget_ns >= 0);
+    if (budget_ns == 0) {
+        return rwi_executor_run(&loop->executor, NULL, NULL);
+    }
+    budget.end_ns = rw_deadline_after(loop, budget_ns);
+    return rwi_executor_run(&loop->executor, has_time, &budget);
+}
+
+/* The turn itself, readable on one screen. */
+static int turn(struct rw_loop *loop, unsigned flags, int64_t budget_ns)
+{
+    struct rwi_executor *executor = &loop->executor;
+    int err = 0;
+
+    take_mail(loop);
+    if (is_poll_due(loop, flags)) {
+        err = wait_with_hooks(loop, choose_timeout(loop, flags));
+        loop->jobs_at_poll = executor->stats.jobs_run;
+        take_mail(loop);
+        rw_loop_update_now(loop);
+        rwi_executor_fire_timers(executor);
+    }
+    if (err < 0) {
+        return err;
+    }
+    size_t ran = run_queue(loop, budget_ns);
+
+    rwi_reactor_flush(&loop->reactor);
+    executor->stats.turns++;
+    return ran > INT32_MAX ? INT32_MAX : (int)ran;
+}
+
+int rw_loop_turn(struct rw_loop *loop, unsigned flags, int64_t budget_ns)
+{
+    RW_REQUIRE(loop != NULL);
+    if (!rw_loop_is_own_thread(loop)) {
+        return RW_ERR_THREAD;
+    }
+    if (loop->executor.running || loop->executor.ending || loop->forked) {
+        return RW_ERR_STATE;
+    }
+    loop->executor.running = true;
+    rwi_inbox_unpark(loop->inbox);
+    int ran = turn(loop, flags, budget_ns < 0 ? 0 : budget_ns);
+
+    loop->again = !rwi_inbox_park(loop->inbox);
+    loop->executor.running = false;
+    return ran;
+}
+
+static int next_turn(struct rw_loop *loop)
+{
+    if (rw_loop_is_idle(loop)) {
+        return RW_ERR_DEADLOCK;
+    }
+    return rw_loop_turn(loop, RW_TURN_WAIT, 0);
+}
+
+int rw_block_on(struct rw_loop *loop, struct rw_future *future, struct rw_value *out)
+{
+    RW_REQUIRE(future != NULL);
+    RW_REQUIRE(out != NULL);
+    *out = rw_nil();
+    if (loop->executor.running) {
+        rw_future_drop(future);
+        return RW_ERR_STATE;
+    }
+    struct rw_task *task = rw_spawn(loop, future, NULL);
+
+    if (task == NULL) {
+        return RW_ERR_NOMEM;
+    }
+    int err = 0;
+
+    while (err >= 0 && !rw_task_is_done(task)) {
+        err = next_turn(loop);
+    }
+    if (rw_task_is_done(task)) {
+        *out = rw_value_clone(rw_task_value(task));
+        err = 0;
+    } else {
+        rwi_task_kill(task);
+    }
+    rw_task_unref(task);
+    return err < 0 ? err : 0;
+}
+
+int rw_loop_fd(struct rw_loop *loop)
+{
+    int fd = rwi_reactor_fd(&loop->reactor);
+
+    return fd >= 0 ? fd : RW_ERR_UNSUPPORTED;
+}
+
+int64_t rw_loop_deadline(const struct rw_loop *loop)
+{
+    return loop->again ? RW_NOW : rwi_executor_deadline(&loop->executor);
+}
+
+bool rw_loop_is_idle(const struct rw_loop *loop)
+{
+    const struct rwi_executor *executor = &loop->executor;
+
+    if (loop->again || rwi_executor_deadline(executor) != RW_NEVER || rwi_inbox_has_mail(loop->inbox)) {
+        return false;
+    }
+    if (executor->stats.blocking_live > 0 || rwi_remote_may_wake(loop)) {
+        return false;
+    }
+    return !rwi_reactor_has_waiters(&loop->reactor);
+}
+
+int64_t rw_loop_now(const struct rw_loop *loop)
+{
+    return loop->executor.now_ns;
+}
+
+int64_t rw_loop_update_now(struct rw_loop *loop)
+{
+    loop->executor.now_ns = loop->executor.sys->clock_ns(loop->executor.sys->arg);
+    return loop->executor.now_ns;
+}
+
+bool rw_loop_is_running(const struct rw_loop *loop)
+{
+    return loop->executor.running;
+}
+
+bool rw_loop_is_own_thread(const struct rw_loop *loop)
+{
+    return pthread_equal(loop->thread, pthread_self()) != 0;
+}
+
+void rw_loop_adopt_thread(struct rw_loop *loop)
+{
+    RW_REQUIRE(!loop->executor.running);
+    loop->thread = pthread_self();
+}
+
+void rw_loop_after_fork(struct rw_loop *loop)
+{
+    loop->forked = true;
+    loop->executor.running = false;
+    rwi_reactor_after_fork(&loop->reactor);
+}
+
+void rw_loop_set_wait_hooks(struct rw_loop *loop, const struct rw_wait_hooks *hooks)
+{
+    loop->hooks = hooks != NULL ? *hooks : (struct rw_wait_hooks){0};
+}
+
+void rw_stats(const struct rw_loop *loop, struct rw_stats *out)
+{
+    RW_REQUIRE(out != NULL);
+    *out = loop->executor.stats;
+    out->timers_armed = loop->executor.timers.count;
+    out->futures_live = loop->executor.slabs.live;
+    out->fds_open = rwi_reactor_source_count(&loop->reactor);
+}

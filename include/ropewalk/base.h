@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * base.h - what every other part of the door needs: symbol marks, time, the allocator hook, the version.
+ */
+#ifndef ROPEWALK_BASE_H
+#define ROPEWALK_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define RW_API __attribute__((visibility("default")))
+#else
+#define RW_API
+#endif
+
+#ifdef __cplusplus
+#define RW_BEGIN_DECLS extern "C" {
+#define RW_END_DECLS }
+#else
+#define RW_BEGIN_DECLS
+#define RW_END_DECLS
+#endif
+
+/* A deadline that never comes, and one that has always passed. */
+#define RW_NEVER INT64_MAX
+#define RW_NOW INT64_MIN
+
+/* Nanoseconds in a second: the unit of every `_ns` in this library. */
+#define RW_SECOND INT64_C(1000000000)
+
+RW_BEGIN_DECLS
+
+/* The hook through which the library gets all its memory. `resize` follows realloc's contract, with the old size
+ * given; `release` is told the size. All three may be called from any thread. */
+struct rw_allocator {
+    void *(*acquire)(void *arg, size_t size);
+    void *(*resize)(void *arg, void *memory, size_t old_size, size_t new_size);
+    void (*release)(void *arg, void *memory, size_t size);
+    void *arg;
+};
+
+/* Replaces the process-wide allocator (NULL: back to malloc). Call it before anything else of the library is in use,
+ * from one thread: memory must be released by the allocator that gave it. `allocator` is copied. */
+RW_API void rw_set_allocator(const struct rw_allocator *allocator);
+
+/* The version of the library that is linked, "major.minor.patch"; static, any thread. */
+RW_API const char *rw_version(void);
+
+RW_END_DECLS
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loop.h - the loop: executor, reactor, timers and memory of one thread; and the handle by which other threads reach it.
+ *
+ * A turn: take in what other threads sent, look at the clock, poll the reactor, run what was queued when the turn
+ * began, flush what was written. A host that owns its main loop calls rw_loop_turn itself, sleeping on rw_loop_fd and
+ * rw_loop_deadline; a program without one calls rw_block_on.
+ */
+#ifndef ROPEWALK_LOOP_H
+#define ROPEWALK_LOOP_H
+
+#include "base.h"
+#include "future.h"
+#include "value.h"
+
+struct rw_sim;
+
+struct rw_loop_options {
+    struct rw_sim *sim;         /* run on this simulation instead of the kernel; NULL: the kernel */
+    uint32_t task_budget;       /* leaf operations a task may do in one turn; 0: 128 */
+    uint32_t blocking_threads;  /* threads of the default blocking pool; 0: 4 */
+    uint32_t blocking_queue;    /* jobs that may wait there; 0: 1024 */
+};
+
+/* Something that is run once by the executor, in the same queue as tasks. Embed it; it must stay where it is while
+ * queued. `run` may queue it again. */
+struct rw_job {
+    struct rw_job *next;
+    void (*run)(struct rw_job *self, struct rw_loop *loop);
+};
+
+/* A timer of the host's own: embed it, init, arm. `fire` runs inside the turn and must not enter a script: it queues
+ * a job or wakes a waker. Fires once; may be armed again from `fire`. */
+struct rw_timer {
+    int64_t deadline_ns;
+    uint64_t sequence; /* FIFO among equals */
+    uint32_t position; /* 0: not armed */
+    void (*fire)(struct rw_timer *self, struct rw_loop *loop);
+};
+
+enum rw_turn_flags {
+    RW_TURN_WAIT = 1 /* sleep until there is something to do; without it the turn never blocks */
+};
+
+/* Called around a wait that may block, so that a host can let go of a lock it holds (Python's GIL). `after` returns 0,
+ * or a negative error which ends the turn (rw_loop_turn and rw_block_on return it). */
+struct rw_wait_hooks {
+    void (*before)(void *arg);
+    int (*after)(void *arg);
+    void *arg;
+};
+
+enum rw_events { RW_READABLE = 1, RW_WRITABLE = 2, RW_HANGUP = 4 };
+
+struct rw_watch;
+struct rw_handle;
+
+/* Counters; always on. */
+struct rw_stats {
+    uint64_t turns;
+    uint64_t polls;          /* times a task was run */
+    uint64_t tasks_spawned;
+    uint64_t tasks_live;
+    uint64_t jobs_run;
+    uint64_t timers_armed;   /* now */
+    uint64_t timers_fired;
+    uint64_t wakes_remote;   /* from other threads */
+    uint64_t fds_open;       /* sources in the reactor now */
+    uint64_t objects_live;   /* channel ends, promises, streams, scopes ... made and not yet gone */
+    uint64_t futures_live;   /* blocks of slab memory given out now */
+    uint64_t blocking_live;  /* jobs on blocking pools now */
+    uint64_t budget_yields;  /* times a task ran out of its budget */
+};
+
+RW_BEGIN_DECLS
+
+/* Makes a loop for the calling thread; `options` may be NULL. NULL with errno set when the system refuses. */
+RW_API struct rw_loop *rw_loop_new(const struct rw_loop_options *options);
+
+/* Ends a loop: cancels its tasks, lets them run to their end for a bounded number of turns, drops what is left,
+ * closes its descriptors, waits for its blocking jobs. Requires the loop's thread, and that no turn is running. Handles
+ * and wakers that others still hold stay safe and do nothing. Takes NULL. */
+RW_API void rw_loop_free(struct rw_loop *loop);
+
+/* Runs `future` (taken) to its end and writes its value or failure. Returns 0, RW_ERR_STATE inside a turn,
+ * RW_ERR_DEADLOCK when nothing is left that could wake anyone (the future is dropped), or what a wait hook returned. */
+RW_API int rw_block_on(struct rw_loop *loop, struct rw_future *future, struct rw_value *out);
+
+/* One turn. `budget_ns` bounds how long it starts new work (0: no bound; the rest stays queued). Returns the number of
+ * tasks and jobs run, or a negative error: RW_ERR_STATE inside a turn, RW_ERR_THREAD on another thread. */
+RW_API int rw_loop_turn(struct rw_loop *loop, unsigned flags, int64_t budget_ns);
+
+/* A descriptor that poll(2) says is readable when a turn would do something (level). Owned by the loop. RW_ERR_UNSUPPORTED
+ * in simulation. */
+RW_API int rw_loop_fd(struct rw_loop *loop);
+
+/* When the next turn is due even if the descriptor stays silent: RW_NOW when work is queued, RW_NEVER without timers. */
+RW_API int64_t rw_loop_deadline(const struct rw_loop *loop);
+
+/* True when nothing can happen any more unless another thread or the host acts: no work queued, no timers, no
+ * descriptors waited for, no blocking jobs, no handles held by others. */
+RW_API bool rw_loop_is_idle(const struct rw_loop *loop);
+
+/* The loop's clock: read once per turn; rw_loop_update_now reads it afresh. Nanoseconds, monotonic. */
+RW_API int64_t rw_loop_now(const struct rw_loop *loop);
+RW_API int64_t rw_loop_update_now(struct rw_loop *loop);
+
+/* True while rw_loop_turn or rw_block_on runs on it; and whether the caller is on its thread (any thread). */
+RW_API bool rw_loop_is_running(const struct rw_loop *loop);
+RW_API bool rw_loop_is_own_thread(const struct rw_loop *loop);
+
+/* A host that moves a loop to another thread (only between turns) says so here, on the new thread. */
+RW_API void rw_loop_adopt_thread(struct rw_loop *loop);
+
+/* After fork, in the child: the loop can only be freed, without touching what the parent still uses. */
+RW_API void rw_loop_after_fork(struct rw_loop *loop);
+
+/* Queues a job at the end of the run queue. It runs in the next turn when called from inside one. */
+RW_API void rw_loop_queue(struct rw_loop *loop, struct rw_job *job);
+/* Takes a queued job out again; false when it was not queued. Cost: the length of the queue. */
+RW_API bool rw_loop_unqueue(struct rw_loop *loop, struct rw_job *job);
+
+RW_API void rw_timer_init(struct rw_timer *timer, void (*fire)(struct rw_timer *self, struct rw_loop *loop));
+/* Arms or re-arms; 0 or RW_ERR_NOMEM. disarm takes an unarmed timer too. */
+RW_API int rw_timer_arm(struct rw_loop *loop, struct rw_timer *timer, int64_t deadline_ns);
+RW_API void rw_timer_disarm(struct rw_loop *loop, struct rw_timer *timer);
+
+static inline bool rw_timer_is_armed(const struct rw_timer *timer)
+{
+    return timer->position != 0;
+}
+
+RW_API void rw_loop_set_wait_hooks(struct rw_loop *loop, const struct rw_wait_hooks *hooks);
+
+/* A place for a host's own pointer, one per name; get gives NULL when unset. Names are static strings, compared by text. */
+RW_API int rw_loop_set_data(struct rw_loop *loop, const char *name, void *data, void (*drop)(void *data));
+RW_API void *rw_loop_get_data(const struct rw_loop *loop, const char *name);
+
+RW_API void rw_stats(const struct rw_loop *loop, struct rw_stats *out);
+
+/* Readiness of a foreign descriptor, level-triggered, for hosts that bring their own I/O (asyncio's add_reader). `notify`
+ * runs inside the turn, at most once a turn, and must not enter a script: it queues a job. The descriptor stays the
+ * caller's and must stay open until rw_watch_free. One watch per descriptor: RW_ERR_BUSY otherwise. `events` 0 is a
+ * watch that is silent. In simulation only simulated descriptors can be watched: RW_ERR_UNSUPPORTED. */
+RW_API int rw_watch_new(struct rw_loop *loop, int fd, unsigned events,
+                        void (*notify)(void *arg, unsigned events), void *arg, struct rw_watch **out);
+RW_API int rw_watch_set(struct rw_watch *watch, unsigned events);
+RW_API void rw_watch_free(struct rw_watch *watch);
+
+/* The thread-safe face of a loop. Counted; any thread. A loop that is gone answers RW_ERR_CLOSED. While a handle that
+ * was taken with rw_handle_new lives, the loop does not count as idle. */
+RW_API struct rw_handle *rw_handle_new(struct rw_loop *loop);
+RW_API struct rw_handle *rw_handle_ref(struct rw_handle *handle);
+RW_API void rw_handle_unref(struct rw_handle *handle);
+
+/* Runs fn(arg, loop) once on the loop's thread, in a later turn; in the order posted from one thread. When the loop
+ * ends first, drop(arg) is called instead, on the thread that frees the loop; drop may be NULL. Any thread. 0,
+ * RW_ERR_CLOSED or RW_ERR_NOMEM (then neither function is called). */
+RW_API int rw_handle_post(struct rw_handle *handle, void (*fn)(void *arg, struct rw_loop *loop), void (*drop)(void *arg),
+                          void *arg);
+
+/* Makes the loop do a turn. Any thread, and safe in a signal handler. */
+RW_API void rw_handle_wake(struct rw_handle *handle);
+
+/* Makes a future on the loop's thread by make(arg, loop) and spawns it, detached. Any thread. Errors as post. */
+RW_API int rw_handle_spawn(struct rw_handle *handle, struct rw_future *(*make)(void *arg, struct rw_loop *loop),
+                           void (*drop)(void *arg), void *arg);
+
+RW_END_DECLS
+
+#endif
