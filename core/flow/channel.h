@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * channel.h - the inside of a channel, for its ends, futures, permits and select.
+ *
+ * Operations are asked with a waiter and come in three kinds. `try` does it or answers RW_PENDING and leaves the waiter
+ * as it was; `join` only queues it; plain ones try, then queue. A waiter that was queued must be ended by an operation that answers RW_READY or by
+ * rwi_channel_leave. None of them drops a value under the lock.
+ */
+#ifndef RWI_FLOW_CHANNEL_H
+#define RWI_FLOW_CHANNEL_H
+
+#include <pthread.h>
+
+#include <ropewalk.h>
+
+#include "flow/ring.h"
+#include "flow/waiter.h"
+
+struct rwi_line {
+    struct rwi_list list;
+    size_t count;
+};
+
+struct rwi_channel {
+    struct rwi_ring ring;
+    size_t capacity;
+    size_t permits; /* given out and not yet used */
+    size_t parked;  /* waiters in all lines */
+    bool shared;
+    uint32_t sender_count; /* open ends */
+    uint32_t receiver_count;
+    uint32_t end_count; /* objects of both kinds that hold this channel; atomic */
+    struct rwi_line lines[RWI_WAITER_LINES];
+    uint64_t next_ticket;
+    struct rw_loop *loop; /* LOCAL: the one it belongs to */
+    pthread_mutex_t lock; /* SHARED */
+};
+
+struct rw_sender {
+    struct rw_object object;
+    struct rwi_channel *channel;
+    bool is_closed; /* under the channel's lock */
+};
+
+struct rw_receiver {
+    struct rw_object object;
+    struct rwi_channel *channel;
+    bool is_closed; /* under the channel's lock */
+};
+
+/* A channel with one end of each side open, but no end objects yet. NULL on no memory. */
+struct rwi_channel *rwi_channel_new(struct rw_loop *loop, size_t capacity, bool shared);
+void rwi_channel_free(struct rwi_channel *channel);
+
+static inline void rwi_channel_lock(struct rwi_channel *channel)
+{
+    if (channel->shared) {
+        pthread_mutex_lock(&channel->lock);
+    }
+}
+
+/* Gives the lock back, then wakes who was found to be woken. */
+static inline void rwi_channel_unlock(struct rwi_channel *channel, struct rwi_wakes *wakes)
+{
+    if (channel->shared) {
+        pthread_mutex_unlock(&channel->lock);
+        rwi_wakes_flush(wakes);
+    }
+    RW_ASSERT(wakes->count == 0);
+}
+
+/* ---- the state, under the lock ---- */
+
+static inline size_t rwi_channel_count(const struct rwi_channel *channel, enum rwi_waiter_state line)
+{
+    RW_ASSERT(line < RWI_WAITER_LINES);
+    RW_ASSERT(channel->lines[line].count <= channel->parked);
+    return channel->lines[line].count;
+}
+
+static inline struct rwi_waiter *rwi_channel_first(struct rwi_channel *channel, enum rwi_waiter_state line)
+{
+    RW_ASSERT(line < RWI_WAITER_LINES);
+    RW_ASSERT(rwi_list_is_empty(&channel->lines[line].list) == (channel->lines[line].count == 0));
+    return channel->lines[line].count > 0
+               ? rwi_list_entry(channel->lines[line].list.next, struct rwi_waiter, node)
+               : NULL;
+}
+
+static inline bool rwi_channel_has_room(const struct rwi_channel *channel)
+{
+    RW_ASSERT(channel->ring.count <= SIZE_MAX - channel->permits);
+    return channel->ring.count + channel->permits < channel->capacity;
+}
+
+/* A receiver waits that no permit has been given for. */
+static inline bool rwi_channel_can_meet(const struct rwi_channel *channel)
+{
+    RW_ASSERT(channel->capacity == 0 || rwi_channel_count(channel, RWI_WAITER_WAITING) <= channel->parked);
+    return channel->capacity == 0 && rwi_channel_count(channel, RWI_WAITER_WAITING) > channel->permits;
+}
+
+/* Values that a receiver could take now, claimed or not. */
+static inline size_t rwi_channel_available(const struct rwi_channel *channel)
+{
+    RW_ASSERT(channel->ring.count <= channel->ring.size);
+    return channel->ring.count +
+           (channel->capacity == 0 ? rwi_channel_count(channel, RWI_WAITER_OFFERING) : 0);
+}
+
+static inline bool rwi_channel_is_drained(const struct rwi_channel *channel)
+{
+    RW_ASSERT(channel->sender_count > 0 || rwi_channel_count(channel, RWI_WAITER_OFFERING) == 0);
+    return channel->sender_count == 0 && rwi_channel_available(channel) == 0;
+}
+
+/* The one way in which a waiter's state changes. It goes to the end of a line; `first` puts it at the head. */
+void rwi_channel_move(struct rwi_channel *channel, struct rwi_waiter *waiter, enum rwi_waiter_state state,
+                      bool first);
+
+/* Queues an idle waiter, or keeps the newer waker of one that is in that line already. */
+void rwi_channel_join(struct rwi_channel *channel, struct rwi_waiter *waiter, enum rwi_waiter_state line,
+                      struct rw_context *cx);
+
+/* Queued, not run. A SHARED waiter that has no waker has been woken already. */
+void rwi_channel_notify(struct rwi_channel *channel, struct rwi_waiter *waiter, struct rwi_wakes *wakes);
+
+/* Out of its line with a failure; everybody of a line (`end` NULL), or those who came through `end`, with RW_ERR_CLOSED. */
+void rwi_channel_throw_out(struct rwi_channel *channel, struct rwi_waiter *waiter, int code,
+                           struct rwi_wakes *wakes);
+void rwi_channel_throw_out_line(struct rwi_channel *channel, enum rwi_waiter_state line, const void *end,
+                                struct rwi_wakes *wakes);
+
+/* Restores the invariants after any change. */
+void rwi_channel_settle(struct rwi_channel *channel, struct rwi_wakes *wakes);
+
+static inline enum rw_poll rwi_channel_fail(struct rw_value *out, int code)
+{
+    RW_ASSERT(code < 0);
+    *out = rw_failure(code);
+    return RW_READY;
+}
+
+/* ---- operations, which take the lock ---- */
+
+/* 0, or why this value cannot be sent: RW_ERR_INVALID (a failure), RW_ERR_TYPE (bound to a loop, channel SHARED). */
+int rwi_channel_refuses(const struct rwi_channel *channel, const struct rw_value *value);
+
+/* Receiving: RW_READY with a value or RW_ERR_CLOSED. */
+enum rw_poll rwi_channel_receive(struct rw_receiver *end, struct rwi_waiter *waiter, struct rw_context *cx,
+                                 struct rw_value *out);
+enum rw_poll rwi_channel_receive_try(struct rw_receiver *end, struct rwi_waiter *waiter,
+                                     struct rw_value *out);
+void rwi_channel_receive_join(struct rw_receiver *end, struct rwi_waiter *waiter, struct rw_context *cx);
+
+/* Sending waiter->value: RW_READY with nil, when the value is gone, or with a failure, when it is still the waiter's. `meet` also hands it
+ * to a receiver that waits at a rendezvous, before that has come to take it. */
+enum rw_poll rwi_channel_send(struct rw_sender *end, struct rwi_waiter *waiter, struct rw_context *cx,
+                              struct rw_value *out);
+enum rw_poll rwi_channel_send_try(struct rw_sender *end, struct rwi_waiter *waiter, bool meet,
+                                  struct rw_value *out);
+void rwi_channel_send_join(struct rw_sender *end, struct rwi_waiter *waiter, struct rw_context *cx);
+
+/* Reserving: RW_READY with nil, and then one permit is the caller's, or with a failure. */
+enum rw_poll rwi_channel_reserve(struct rw_sender *end, struct rwi_waiter *waiter, struct rw_context *cx,
+                                 struct rw_value *out);
+/* Sends by a permit (RW_READY as for send; RW_ERR_NOMEM keeps the permit), or gives it back. */
+enum rw_poll rwi_channel_permit_send(struct rw_sender *end, struct rw_value *value, struct rw_value *out);
+void rwi_channel_permit_release(struct rw_sender *end);
+
+/* Ends the waiter in any state: out of its line, a claim or an unclaimed permit given back. A value TAKEN stays sent;
+ * otherwise waiter->value is the caller's to drop. */
+void rwi_channel_leave(struct rwi_channel *channel, struct rwi_waiter *waiter);
+
+/* One end less. Its own waiters fail with RW_ERR_CLOSED, and if it was the last of its side, everybody's. */
+void rwi_channel_close_sender(struct rw_sender *end);
+void rwi_channel_close_receiver(struct rw_receiver *end);
+
+/* Asserts what the head of channel.c states. */
+bool rwi_channel_check(const struct rwi_channel *channel);
+
+#endif

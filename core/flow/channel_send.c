@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * channel_send.c - putting values into a channel: the act, the future, and the attempt that never waits.
+ *
+ * The value stays in the waiter until it is in the ring or in a receiver's hands, and the waiter's state says which: TAKEN is the one
+ * moment at which a send happens. Cancelling before it takes the value back; cancelling after it finds the send
+ * done, and says so.
+ *
+ * Invariant: waiter->value is nil exactly when the send has happened (or has had nil to send).
+ */
+#include "flow/channel.h"
+
+#include "base/container.h"
+#include "exec/executor.h"
+
+/* ---- what may be sent ------------------------------------------------------------------------------------------------ */
+
+static int bound_error(const struct rw_error *error)
+{
+    RW_ASSERT(error != NULL);
+    if (rw_error_native(error) != NULL) {
+        return RW_ERR_TYPE;
+    }
+    for (size_t i = 0; i < rw_error_other_count(error); i++) {
+        if (rw_error_native(rw_error_other(error, i)) != NULL) {
+            return RW_ERR_TYPE;
+        }
+    }
+    return 0;
+}
+
+static int bound_to_thread(const struct rw_value *value, int depth);
+
+static int bound_container(const struct rwi_container *container, int depth)
+{
+    int err = 0;
+
+    RW_ASSERT(container != NULL);
+    RW_ASSERT(container->used <= container->room);
+    for (size_t i = 0; err == 0 && i < container->used; i++) {
+        err = bound_to_thread(&container->values[i], depth + 1);
+    }
+    return err;
+}
+
+/* 0 when nothing in the value belongs to one loop or interpreter. */
+static int bound_to_thread(const struct rw_value *value, int depth)
+{
+    RW_ASSERT(depth >= 0);
+    RW_ASSERT(value->kind <= RW_KIND_NATIVE);
+    if (depth > RW_VALUE_DEPTH_MAX) {
+        return RW_ERR_LIMIT;
+    }
+    switch (value->kind) {
+    case RW_KIND_LIST:
+        return bound_container(&value->as.list->base, depth);
+    case RW_KIND_MAP:
+        return bound_container(&value->as.map->base, depth);
+    case RW_KIND_ERROR:
+        return value->as.error != NULL ? bound_error(value->as.error) : 0;
+    case RW_KIND_HANDLE:
+        return value->as.handle->type->shared ? 0 : RW_ERR_TYPE;
+    case RW_KIND_NATIVE:
+        return RW_ERR_TYPE;
+    default:
+        return 0;
+    }
+}
+
+int rwi_channel_refuses(const struct rwi_channel *channel, const struct rw_value *value)
+{
+    RW_ASSERT(channel != NULL);
+    if (rw_is_failure(value)) {
+        return RW_ERR_INVALID;
+    }
+    return channel->shared && value->kind >= RW_KIND_LIST ? bound_to_thread(value, 0) : 0;
+}
+
+/* ---- the act --------------------------------------------------------------------------------------------------------- */
+
+static enum rw_poll try_send(struct rw_sender *end, struct rwi_waiter *waiter, bool meet,
+                             struct rw_value *out, struct rwi_wakes *wakes)
+{
+    struct rwi_channel *channel = end->channel;
+
+    RW_ASSERT(waiter->end == end);
+    if (waiter->state == RWI_WAITER_TAKEN) {
+        *out = rw_nil();
+        return RW_READY;
+    }
+    if (waiter->state == RWI_WAITER_FAILED) {
+        return rwi_channel_fail(out, waiter->code);
+    }
+    if (waiter->state == RWI_WAITER_OFFERING) {
+        return RW_PENDING;
+    }
+    RW_ASSERT(waiter->state == RWI_WAITER_IDLE);
+    if (end->is_closed || channel->receiver_count == 0) {
+        return rwi_channel_fail(out, RW_ERR_CLOSED);
+    }
+    if (!rwi_channel_has_room(channel) && !(meet && rwi_channel_can_meet(channel))) {
+        return RW_PENDING;
+    }
+    if (rwi_ring_push(&channel->ring, &waiter->value) != 0) {
+        return rwi_channel_fail(out, RW_ERR_NOMEM);
+    }
+    if (channel->parked > 0) {
+        rwi_channel_settle(channel, wakes);
+    }
+    *out = rw_nil();
+    return RW_READY;
+}
+
+enum rw_poll rwi_channel_send(struct rw_sender *end, struct rwi_waiter *waiter, struct rw_context *cx,
+                              struct rw_value *out)
+{
+    struct rwi_channel *channel = end->channel;
+    struct rwi_wakes wakes;
+    enum rw_poll poll;
+
+    wakes.count = 0;
+    rwi_channel_lock(channel);
+    RW_ASSERT(waiter->end == end);
+    poll = try_send(end, waiter, false, out, &wakes);
+    if (poll == RW_PENDING) {
+        rwi_channel_join(channel, waiter, RWI_WAITER_OFFERING, cx);
+        rwi_channel_settle(channel, &wakes);
+    }
+    rwi_channel_unlock(channel, &wakes);
+    return poll;
+}
+
+enum rw_poll rwi_channel_send_try(struct rw_sender *end, struct rwi_waiter *waiter, bool meet,
+                                  struct rw_value *out)
+{
+    struct rwi_wakes wakes;
+    enum rw_poll poll;
+
+    wakes.count = 0;
+    rwi_channel_lock(end->channel);
+    RW_ASSERT(waiter->end == end);
+    poll = try_send(end, waiter, meet, out, &wakes);
+    RW_ASSERT(poll == RW_READY || poll == RW_PENDING);
+    rwi_channel_unlock(end->channel, &wakes);
+    return poll;
+}
+
+void rwi_channel_send_join(struct rw_sender *end, struct rwi_waiter *waiter, struct rw_context *cx)
+{
+    struct rwi_channel *channel = end->channel;
+    struct rwi_wakes wakes;
+
+    wakes.count = 0;
+    rwi_channel_lock(channel);
+    RW_ASSERT(waiter->end == end);
+    RW_ASSERT(waiter->state == RWI_WAITER_IDLE);
+    rwi_channel_join(channel, waiter, RWI_WAITER_OFFERING, cx);
+    if (end->is_closed || channel->receiver_count == 0) {
+        rwi_channel_throw_out(channel, waiter, RW_ERR_CLOSED, &wakes);
+    }
+    rwi_channel_settle(channel, &wakes);
+    rwi_channel_unlock(channel, &wakes);
+}
+
+int rw_channel_try_send(struct rw_sender *sender, struct rw_value *value)
+{
+    struct rwi_waiter waiter;
+    struct rw_value out;
+    int err;
+
+    RW_REQUIRE(sender != NULL);
+    RW_REQUIRE(value != NULL);
+    err = rwi_channel_refuses(sender->channel, value);
+    if (err != 0) {
+        return err;
+    }
+    rwi_waiter_init(&waiter, sender);
+    waiter.value = *value;
+    if (rwi_channel_send_try(sender, &waiter, true, &out) == RW_PENDING) {
+        return RW_ERR_FULL;
+    }
+    if (rw_is_failure(&out)) {
+        return out.code;
+    }
+    *value = rw_nil();
+    return 0;
+}
+
+/* ---- the future ------------------------------------------------------------------------------------------------------ */
+
+struct send_future {
+    struct rw_future future;
+    struct rw_loop *loop;
+    struct rw_sender *sender;
+    struct rwi_waiter waiter;
+    int32_t refused; /* why this value cannot be sent */
+    bool is_cancelled;
+};
+
+static enum rw_poll send_poll(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
+{
+    struct send_future *send = (struct send_future *)self;
+
+    RW_ASSERT(send->loop == cx->loop);
+    RW_ASSERT(send->waiter.end == send->sender);
+    if (rwi_unlikely(send->refused != 0)) {
+        return rwi_channel_fail(out, send->refused);
+    }
+    if (rwi_unlikely(send->is_cancelled)) {
+        return rwi_channel_fail(out, RW_ERR_CANCELLED);
+    }
+    if (!rw_budget_take(cx)) {
+        return RW_PENDING;
+    }
+    return rwi_channel_send(send->sender, &send->waiter, cx, out);
+}
+
+/* Takes the value back unless it was taken. Leaving forgets the waker, so that the wake comes first. */
+static void send_cancel(struct rw_future *self)
+{
+    struct send_future *send = (struct send_future *)self;
+    struct rwi_channel *channel = send->sender->channel;
+    struct rwi_wakes wakes;
+
+    wakes.count = 0;
+    rwi_channel_lock(channel);
+    if (send->waiter.state == RWI_WAITER_OFFERING) {
+        rwi_channel_notify(channel, &send->waiter, &wakes);
+        rwi_channel_move(channel, &send->waiter, RWI_WAITER_IDLE, false);
+        rwi_channel_settle(channel, &wakes);
+    }
+    RW_ASSERT(!rwi_waiter_is_in_line(&send->waiter));
+    send->is_cancelled = send->waiter.state == RWI_WAITER_IDLE;
+    rwi_channel_unlock(channel, &wakes);
+}
+
+static void send_drop(struct rw_future *self)
+{
+    struct send_future *send = (struct send_future *)self;
+    struct rw_sender *sender = send->sender;
+
+    if (rwi_waiter_is_in_line(&send->waiter)) {
+        rwi_channel_leave(sender->channel, &send->waiter);
+    }
+    RW_ASSERT(!rwi_waiter_is_in_line(&send->waiter));
+    RW_ASSERT(send->waiter.waker.vtable == NULL || !sender->channel->shared);
+    rw_value_drop(&send->waiter.value);
+    rw_loop_release(send->loop, send, sizeof *send);
+    rw_sender_unref(sender);
+}
+
+static const struct rw_future_vtable send_vtable = {"channel.send", 0, send_poll, send_cancel, send_drop};
+
+struct rw_future *rw_channel_send(struct rw_loop *loop, struct rw_sender *sender, struct rw_value value)
+{
+    struct send_future *send;
+
+    RW_REQUIRE(loop != NULL);
+    RW_REQUIRE(sender != NULL);
+    RW_REQUIRE(sender->channel->shared || sender->channel->loop == loop);
+    send = rw_loop_alloc(loop, sizeof *send);
+    if (send == NULL) {
+        rw_value_drop(&value);
+        return rw_failed(loop, RW_ERR_NOMEM);
+    }
+    rw_future_init(&send->future, &send_vtable);
+    send->loop = loop;
+    send->sender = rw_sender_ref(sender);
+    rwi_waiter_init(&send->waiter, sender);
+    send->waiter.value = value;
+    send->refused = rwi_channel_refuses(sender->channel, &value);
+    send->is_cancelled = false;
+    return &send->future;
+}
