@@ -138,19 +138,20 @@ static int64_t choose_timeout(struct rw_loop *loop, unsigned flags)
     return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 }
 
+/* The hooks frame only the sleep: wakers may belong to a host and need its lock. */
 static int wait_with_hooks(struct rw_loop *loop, int64_t timeout_ns)
 {
     if (timeout_ns != 0 && loop->hooks.before != NULL) {
         loop->hooks.before(loop->hooks.arg);
     }
-    int events = rwi_reactor_wait(&loop->reactor, timeout_ns);
+    int err = rwi_reactor_sleep(&loop->reactor, timeout_ns);
 
     if (timeout_ns != 0 && loop->hooks.after != NULL) {
-        int err = loop->hooks.after(loop->hooks.arg);
+        int hook_err = loop->hooks.after(loop->hooks.arg);
 
-        return err < 0 ? err : events;
+        err = hook_err < 0 ? hook_err : err;
     }
-    return events;
+    return err < 0 ? err : rwi_reactor_dispatch(&loop->reactor);
 }
 
 static bool is_poll_due(const struct rw_loop *loop, unsigned flags)
