@@ -120,6 +120,7 @@ RW_API void rw_loop_queue(struct rw_loop *loop, struct rw_job *job);
 /* Takes a queued job out again; false when it was not queued. Cost: the length of the queue. */
 RW_API bool rw_loop_unqueue(struct rw_loop *loop, struct rw_job *job);
 
+/* Makes an unarmed timer in the caller's memory. `fire` runs inside a turn and must not enter a script. */
 RW_API void rw_timer_init(struct rw_timer *timer, void (*fire)(struct rw_timer *self, struct rw_loop *loop));
 /* Arms or re-arms; 0 or RW_ERR_NOMEM. disarm takes an unarmed timer too. */
 RW_API int rw_timer_arm(struct rw_loop *loop, struct rw_timer *timer, int64_t deadline_ns);
@@ -130,12 +131,14 @@ static inline bool rw_timer_is_armed(const struct rw_timer *timer)
     return timer->position != 0;
 }
 
+/* Sets what a host does around a wait that may block (copied; NULL: nothing). Loop's thread, not while it waits. */
 RW_API void rw_loop_set_wait_hooks(struct rw_loop *loop, const struct rw_wait_hooks *hooks);
 
 /* A place for a host's own pointer, one per name; get gives NULL when unset. Names are static strings, compared by text. */
 RW_API int rw_loop_set_data(struct rw_loop *loop, const char *name, void *data, void (*drop)(void *data));
 RW_API void *rw_loop_get_data(const struct rw_loop *loop, const char *name);
 
+/* Fills *out with the loop's counters as they are now. Loop's thread. */
 RW_API void rw_stats(const struct rw_loop *loop, struct rw_stats *out);
 
 /* Readiness of a foreign descriptor, level-triggered, for hosts that bring their own I/O (asyncio's add_reader). `notify`

@@ -63,6 +63,8 @@ RW_API int rw_scope_close(struct rw_scope *scope, struct rw_value *out);
  * handed to the parent scope. For drop functions of coroutine drivers. */
 RW_API void rw_scope_abandon(struct rw_scope *scope);
 
+/* References (unref takes NULL); the scope as an object for a handle value (borrowed); what it is and how it stands.
+ * A scope stays readable after it was closed. */
 RW_API struct rw_scope *rw_scope_ref(struct rw_scope *scope);
 RW_API void rw_scope_unref(struct rw_scope *scope);
 RW_API struct rw_object *rw_scope_object(struct rw_scope *scope);

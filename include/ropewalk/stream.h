@@ -73,6 +73,9 @@ RW_API struct rw_stream *rw_stream_buffered(struct rw_stream *stream, size_t lim
                                             struct rw_future *(*fn)(void *arg, struct rw_value item), void (*drop)(void *arg),
                                             void *arg);
 
+/* Sinks: of one's own (`self` is taken; on no memory dropped), or a channel's sending end (keeps a reference). References
+ * as everywhere; the object is borrowed. The futures end with nil: send when the sink took the item (taken; a failure
+ * drops it), flush when what it took has left, close when it is flushed and ended. NULL only on no memory. */
 RW_API struct rw_sink *rw_sink_new(struct rw_loop *loop, const struct rw_sink_vtable *vtable, void *self);
 RW_API struct rw_sink *rw_sink_of_channel(struct rw_loop *loop, struct rw_sender *sender);
 RW_API struct rw_sink *rw_sink_ref(struct rw_sink *sink);

@@ -57,6 +57,7 @@ RW_BEGIN_DECLS
  * joins it. When a failed task goes away unjoined, the loop's rw_loop_set_unhandled hook is told. */
 RW_API struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future, const struct rw_spawn_options *options);
 
+/* One more reference. Loop's thread. */
 RW_API struct rw_task *rw_task_ref(struct rw_task *task);
 /* Lets go of a reference; with the last one the task runs on detached. rw_task_unref and rw_task_detach are the same
  * act under two names; both take NULL. */
@@ -82,6 +83,8 @@ RW_API struct rw_abort_handle *rw_abort_handle_ref(struct rw_abort_handle *handl
 RW_API void rw_abort_handle_unref(struct rw_abort_handle *handle);
 RW_API int rw_abort_handle_cancel(struct rw_abort_handle *handle);
 
+/* Identity and state: the id is never used again; the name is "" when unnamed, lives until it is set again, and is
+ * copied by set_name (0 or RW_ERR_NOMEM); loop, scope and object are borrowed. Loop's thread. */
 RW_API uint64_t rw_task_id(const struct rw_task *task);
 RW_API const char *rw_task_name(const struct rw_task *task);
 RW_API int rw_task_set_name(struct rw_task *task, const char *name);
@@ -90,6 +93,7 @@ RW_API bool rw_task_is_cancelled(const struct rw_task *task); /* cancelled now, 
 RW_API struct rw_loop *rw_task_loop(const struct rw_task *task);
 RW_API struct rw_scope *rw_task_scope(const struct rw_task *task); /* the innermost scope it has entered, or its parent */
 RW_API struct rw_object *rw_task_object(struct rw_task *task);
+RW_API struct rw_task *rw_task_of(const struct rw_value *value); /* borrowed; NULL when it is no task */
 /* The outcome of a done task; borrowed, NULL before. Marks it as seen. */
 RW_API const struct rw_value *rw_task_value(struct rw_task *task);
 /* Says that a failure of this task was dealt with, so that it is not reported as unhandled. */

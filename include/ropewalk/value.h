@@ -83,6 +83,8 @@ struct rw_object_type {
 
 RW_BEGIN_DECLS
 
+/* References to an object of any type: ref gives its argument; unref takes NULL and destroys with the last one. On the
+ * loop's thread, or any thread where the type says `shared`. */
 RW_API struct rw_object *rw_object_ref(struct rw_object *object);
 RW_API void rw_object_unref(struct rw_object *object);
 
@@ -183,6 +185,8 @@ RW_API struct rw_value rw_value_of_native(struct rw_native *native);
 /* An error as plain data (failed == 0). Takes the reference. */
 RW_API struct rw_value rw_value_of_error(struct rw_error *error);
 
+/* A second value of the same content: one more reference to what it refers to; a failure RW_ERR_NOMEM where a native
+ * could not be cloned. drop_slow is the part of rw_value_drop that touches references. */
 RW_API struct rw_value rw_value_clone(const struct rw_value *value);
 RW_API void rw_value_drop_slow(struct rw_value *value);
 
