@@ -22,7 +22,8 @@ RW_API void rw_pool_unref(struct rw_pool *pool);
  * afterwards, on the loop's thread. The queue being full is RW_ERR_FULL. Cancelling takes a job out of the queue; one that runs is
  * waited for by nobody: the outcome is RW_ERR_CANCELLED at once, its value is dropped on arrival. Starts when first polled. */
 RW_API struct rw_future *rw_spawn_blocking(struct rw_loop *loop, struct rw_pool *pool,
-                                           void (*fn)(void *arg, struct rw_value *out), void (*drop)(void *arg), void *arg);
+                                           void (*fn)(void *arg, struct rw_value *out),
+                                           void (*drop)(void *arg), void *arg);
 
 RW_END_DECLS
 

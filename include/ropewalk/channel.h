@@ -52,7 +52,8 @@ RW_API size_t rw_sender_count(const struct rw_sender *sender);
 RW_API size_t rw_sender_capacity(const struct rw_sender *sender);
 
 /* Sends `value` (taken): nil when it is in the queue (rendezvous: taken), RW_ERR_CLOSED when nobody can receive it. */
-RW_API struct rw_future *rw_channel_send(struct rw_loop *loop, struct rw_sender *sender, struct rw_value value);
+RW_API struct rw_future *rw_channel_send(struct rw_loop *loop, struct rw_sender *sender,
+                                         struct rw_value value);
 
 /* The next value; RW_ERR_CLOSED when closed and empty. A value that is a failure cannot be sent (RW_ERR_INVALID). */
 RW_API struct rw_future *rw_channel_receive(struct rw_loop *loop, struct rw_receiver *receiver);
@@ -66,17 +67,20 @@ RW_API int rw_channel_try_receive(struct rw_receiver *receiver, struct rw_value 
  * back. With capacity 0 a permit is given when a receiver waits. rw_permit_of borrows it from the value. */
 RW_API struct rw_future *rw_channel_reserve(struct rw_loop *loop, struct rw_sender *sender);
 RW_API struct rw_permit *rw_permit_of(const struct rw_value *value);
-RW_API int rw_permit_send(struct rw_permit *permit, struct rw_value *value); /* as try_send; RW_ERR_STATE when used */
-RW_API void rw_permit_release(struct rw_permit *permit);                     /* gives the room back; idempotent */
+RW_API int rw_permit_send(struct rw_permit *permit,
+                          struct rw_value *value);       /* as try_send; RW_ERR_STATE when used */
+RW_API void rw_permit_release(struct rw_permit *permit); /* gives the room back; idempotent */
 
 /* The sender or receiver that a handle value holds, borrowed; NULL when it holds something else. */
 RW_API struct rw_sender *rw_sender_of(const struct rw_value *value);
 RW_API struct rw_receiver *rw_receiver_of(const struct rw_value *value);
 
 /* One value, once. The future gives it, or RW_ERR_CLOSED when the sender went away without sending. */
-RW_API int rw_oneshot_open(struct rw_loop *loop, struct rw_oneshot_sender **sender, struct rw_future **receiver);
-RW_API int rw_oneshot_send(struct rw_oneshot_sender *sender, struct rw_value *value); /* 0, CLOSED, STATE when used */
-RW_API bool rw_oneshot_is_closed(const struct rw_oneshot_sender *sender);              /* the receiver is gone */
+RW_API int rw_oneshot_open(struct rw_loop *loop, struct rw_oneshot_sender **sender,
+                           struct rw_future **receiver);
+RW_API int rw_oneshot_send(struct rw_oneshot_sender *sender,
+                           struct rw_value *value);                       /* 0, CLOSED, STATE when used */
+RW_API bool rw_oneshot_is_closed(const struct rw_oneshot_sender *sender); /* the receiver is gone */
 RW_API void rw_oneshot_unref(struct rw_oneshot_sender *sender);
 
 /* Broadcast: each receiver gets every value sent after it subscribed; one that falls more than `capacity` behind gets
@@ -86,11 +90,13 @@ struct rw_broadcast_receiver;
 RW_API struct rw_broadcast *rw_broadcast_new(struct rw_loop *loop, size_t capacity);
 RW_API struct rw_broadcast *rw_broadcast_ref(struct rw_broadcast *broadcast);
 RW_API void rw_broadcast_unref(struct rw_broadcast *broadcast);
-RW_API int rw_broadcast_send(struct rw_broadcast *broadcast, struct rw_value value); /* takes; never waits; count of receivers */
+RW_API int rw_broadcast_send(struct rw_broadcast *broadcast,
+                             struct rw_value value); /* takes; never waits; count of receivers */
 RW_API void rw_broadcast_close(struct rw_broadcast *broadcast);
 RW_API struct rw_broadcast_receiver *rw_broadcast_subscribe(struct rw_broadcast *broadcast);
 RW_API struct rw_future *rw_broadcast_receive(struct rw_broadcast_receiver *receiver);
-RW_API uint64_t rw_broadcast_missed(const struct rw_broadcast_receiver *receiver); /* how many at the last RW_ERR_LAGGED */
+RW_API uint64_t
+rw_broadcast_missed(const struct rw_broadcast_receiver *receiver); /* how many at the last RW_ERR_LAGGED */
 RW_API void rw_broadcast_receiver_unref(struct rw_broadcast_receiver *receiver);
 
 /* Watch: one value that changes; a receiver waits for a version it has not seen. */
@@ -101,8 +107,10 @@ RW_API void rw_watch_cell_unref(struct rw_watch_cell *cell);
 RW_API int rw_watch_cell_send(struct rw_watch_cell *cell, struct rw_value value); /* takes */
 RW_API void rw_watch_cell_close(struct rw_watch_cell *cell);
 RW_API struct rw_watch_receiver *rw_watch_cell_subscribe(struct rw_watch_cell *cell);
-RW_API struct rw_value rw_watch_receiver_value(struct rw_watch_receiver *receiver); /* a clone; marks it seen */
-RW_API struct rw_future *rw_watch_receiver_changed(struct rw_watch_receiver *receiver); /* the new value; CLOSED */
+RW_API struct rw_value rw_watch_receiver_value(
+    struct rw_watch_receiver *receiver); /* a clone; marks it seen */
+RW_API struct rw_future *rw_watch_receiver_changed(
+    struct rw_watch_receiver *receiver); /* the new value; CLOSED */
 RW_API void rw_watch_receiver_unref(struct rw_watch_receiver *receiver);
 
 RW_END_DECLS

@@ -14,15 +14,16 @@ RW_BEGIN_DECLS
 /* Turns a success into fn(arg, value); a failure passes. fn takes the value and may return a failure. `drop(arg)` is
  * called once, whether fn ran or not; may be NULL. */
 RW_API struct rw_future *rw_map(struct rw_loop *loop, struct rw_future *future,
-                                struct rw_value (*fn)(void *arg, struct rw_value value), void (*drop)(void *arg), void *arg);
+                                struct rw_value (*fn)(void *arg, struct rw_value value),
+                                void (*drop)(void *arg), void *arg);
 
 /* Goes on with the future that fn(arg, value) makes of a success (and_then) or of a failure (or_else). */
 RW_API struct rw_future *rw_and_then(struct rw_loop *loop, struct rw_future *future,
-                                     struct rw_future *(*fn)(void *arg, struct rw_value value), void (*drop)(void *arg),
-                                     void *arg);
+                                     struct rw_future *(*fn)(void *arg, struct rw_value value),
+                                     void (*drop)(void *arg), void *arg);
 RW_API struct rw_future *rw_or_else(struct rw_loop *loop, struct rw_future *future,
-                                    struct rw_future *(*fn)(void *arg, struct rw_value failure), void (*drop)(void *arg),
-                                    void *arg);
+                                    struct rw_future *(*fn)(void *arg, struct rw_value failure),
+                                    void (*drop)(void *arg), void *arg);
 
 /* Both, or all, to their end: a list of their values in order. The first failure cancels the rest, waits for them, and is the
  * outcome. Each child has a waker of its own, so that join_all polls only who was woken. `futures` is copied. */
@@ -36,7 +37,8 @@ RW_API struct rw_future *rw_first_of(struct rw_loop *loop, struct rw_future *con
 
 /* The future, and a reference by which somebody else can end it with RW_ERR_CANCELLED. */
 struct rw_abortable;
-RW_API struct rw_future *rw_abortable(struct rw_loop *loop, struct rw_future *future, struct rw_abortable **handle);
+RW_API struct rw_future *rw_abortable(struct rw_loop *loop, struct rw_future *future,
+                                      struct rw_abortable **handle);
 RW_API void rw_abortable_abort(struct rw_abortable *handle);
 RW_API void rw_abortable_unref(struct rw_abortable *handle);
 
@@ -45,7 +47,8 @@ RW_API void rw_abortable_unref(struct rw_abortable *handle);
 RW_API struct rw_future *rw_shield(struct rw_loop *loop, struct rw_future *future, int64_t deadline_ns);
 
 /* Async recursion: a future that is made only when first polled, by make(arg). */
-RW_API struct rw_future *rw_lazy(struct rw_loop *loop, struct rw_future *(*make)(void *arg, struct rw_loop *loop),
+RW_API struct rw_future *rw_lazy(struct rw_loop *loop,
+                                 struct rw_future *(*make)(void *arg, struct rw_loop *loop),
                                  void (*drop)(void *arg), void *arg);
 
 /* A growing set of futures of which the next finished one is taken, in order of completion. */

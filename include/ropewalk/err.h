@@ -11,27 +11,28 @@
 #include "base.h"
 
 /* X(symbol, number, code string as scripts see it, Python exception class, text) */
-#define RW_ERRORS(X)                                                                                                  \
-    X(RW_ERR_CANCELLED, -1, "cancelled", "CancelledError", "the task was cancelled")                                  \
-    X(RW_ERR_TIMEOUT, -2, "timeout", "TimeoutError", "timeout")                                                       \
-    X(RW_ERR_CLOSED, -3, "closed", "ClosedError", "closed")                                                           \
-    X(RW_ERR_END, -4, "end", "EndOfStream", "end of stream")                                                          \
-    X(RW_ERR_FULL, -5, "full", "WouldBlock", "no room now")                                                           \
-    X(RW_ERR_EMPTY, -6, "empty", "WouldBlock", "nothing there now")                                                   \
-    X(RW_ERR_NOMEM, -7, "nomem", "MemoryError", "out of memory")                                                      \
-    X(RW_ERR_INVALID, -8, "invalid", "ValueError", "invalid argument")                                                \
-    X(RW_ERR_TYPE, -9, "type", "TypeError", "wrong type")                                                             \
-    X(RW_ERR_STATE, -10, "state", "StateError", "not possible in this state")                                         \
-    X(RW_ERR_BUSY, -11, "busy", "BusyError", "another task is already doing this")                                    \
-    X(RW_ERR_OS, -12, "os", "OSError", "operating system error")                                                      \
-    X(RW_ERR_DNS, -13, "dns", "gaierror", "name resolution failed")                                                   \
-    X(RW_ERR_LIMIT, -14, "limit", "LimitError", "a limit was exceeded")                                               \
-    X(RW_ERR_INCOMPLETE, -15, "incomplete", "IncompleteRead", "the stream ended in the middle of what was asked for") \
-    X(RW_ERR_THREAD, -16, "thread", "ThreadError", "called from the wrong thread")                                    \
-    X(RW_ERR_DEADLOCK, -17, "deadlock", "DeadlockError", "every task waits and nothing can wake them")                \
-    X(RW_ERR_SCRIPT, -18, "script", "ScriptError", "a script raised an error")                                        \
-    X(RW_ERR_UNSUPPORTED, -19, "unsupported", "UnsupportedError", "not supported here")                               \
-    X(RW_ERR_LAGGED, -20, "lagged", "Lagged", "the receiver was too slow and missed values")                          \
+#define RW_ERRORS(X)                                                                                         \
+    X(RW_ERR_CANCELLED, -1, "cancelled", "CancelledError", "the task was cancelled")                         \
+    X(RW_ERR_TIMEOUT, -2, "timeout", "TimeoutError", "timeout")                                              \
+    X(RW_ERR_CLOSED, -3, "closed", "ClosedError", "closed")                                                  \
+    X(RW_ERR_END, -4, "end", "EndOfStream", "end of stream")                                                 \
+    X(RW_ERR_FULL, -5, "full", "WouldBlock", "no room now")                                                  \
+    X(RW_ERR_EMPTY, -6, "empty", "WouldBlock", "nothing there now")                                          \
+    X(RW_ERR_NOMEM, -7, "nomem", "MemoryError", "out of memory")                                             \
+    X(RW_ERR_INVALID, -8, "invalid", "ValueError", "invalid argument")                                       \
+    X(RW_ERR_TYPE, -9, "type", "TypeError", "wrong type")                                                    \
+    X(RW_ERR_STATE, -10, "state", "StateError", "not possible in this state")                                \
+    X(RW_ERR_BUSY, -11, "busy", "BusyError", "another task is already doing this")                           \
+    X(RW_ERR_OS, -12, "os", "OSError", "operating system error")                                             \
+    X(RW_ERR_DNS, -13, "dns", "gaierror", "name resolution failed")                                          \
+    X(RW_ERR_LIMIT, -14, "limit", "LimitError", "a limit was exceeded")                                      \
+    X(RW_ERR_INCOMPLETE, -15, "incomplete", "IncompleteRead",                                                \
+      "the stream ended in the middle of what was asked for")                                                \
+    X(RW_ERR_THREAD, -16, "thread", "ThreadError", "called from the wrong thread")                           \
+    X(RW_ERR_DEADLOCK, -17, "deadlock", "DeadlockError", "every task waits and nothing can wake them")       \
+    X(RW_ERR_SCRIPT, -18, "script", "ScriptError", "a script raised an error")                               \
+    X(RW_ERR_UNSUPPORTED, -19, "unsupported", "UnsupportedError", "not supported here")                      \
+    X(RW_ERR_LAGGED, -20, "lagged", "Lagged", "the receiver was too slow and missed values")                 \
     X(RW_ERR_BROKEN, -21, "broken", "BrokenError", "the other end is gone")
 
 enum rw_err {

@@ -18,16 +18,16 @@ struct rw_socket;
 struct rw_listener;
 
 struct rw_listen_options {
-    int backlog;      /* 0: 1024 */
+    int backlog; /* 0: 1024 */
     bool reuse_port;
     bool ipv6_only;
-    unsigned mode;    /* Unix sockets: permission bits of the path; 0: as the umask has it */
+    unsigned mode; /* Unix sockets: permission bits of the path; 0: as the umask has it */
 };
 
 struct rw_connect_options {
     const char *local_host; /* NULL: any */
     uint16_t local_port;
-    bool delay;             /* leave Nagle's algorithm on; off by default (TCP_NODELAY) */
+    bool delay; /* leave Nagle's algorithm on; off by default (TCP_NODELAY) */
 };
 
 /* What `size` may be at most in one read, and the limits a socket starts with. */
@@ -44,8 +44,8 @@ RW_API struct rw_future *rw_unix_connect(struct rw_loop *loop, const char *path)
 
 /* Listens on a numeric address ("" and "*": all). Port 0 picks one: rw_listener_port. A path that is a stale socket is replaced; a
  * live one gives EADDRINUSE. 0 with *out, or RW_ERR_OS with errno set, RW_ERR_INVALID for a bad address. */
-RW_API int rw_tcp_listen(struct rw_loop *loop, const char *host, uint16_t port, const struct rw_listen_options *options,
-                         struct rw_listener **out);
+RW_API int rw_tcp_listen(struct rw_loop *loop, const char *host, uint16_t port,
+                         const struct rw_listen_options *options, struct rw_listener **out);
 RW_API int rw_unix_listen(struct rw_loop *loop, const char *path, const struct rw_listen_options *options,
                           struct rw_listener **out);
 
@@ -54,7 +54,8 @@ RW_API int rw_unix_listen(struct rw_loop *loop, const char *path, const struct r
 RW_API struct rw_future *rw_tcp_accept(struct rw_listener *listener);
 RW_API struct rw_future *rw_listener_accept(struct rw_listener *listener);
 RW_API uint16_t rw_listener_port(const struct rw_listener *listener);
-RW_API void rw_listener_close(struct rw_listener *listener); /* pending accepts fail with RW_ERR_CLOSED; idempotent */
+RW_API void rw_listener_close(
+    struct rw_listener *listener); /* pending accepts fail with RW_ERR_CLOSED; idempotent */
 RW_API struct rw_listener *rw_listener_ref(struct rw_listener *listener);
 RW_API void rw_listener_unref(struct rw_listener *listener);
 RW_API struct rw_object *rw_listener_object(struct rw_listener *listener);
@@ -74,7 +75,8 @@ RW_API struct rw_object *rw_socket_object(struct rw_socket *socket);
  * read_all: everything up to the end of the stream, RW_ERR_LIMIT beyond `max`. A reset is RW_ERR_BROKEN with its errno. */
 RW_API struct rw_future *rw_socket_read(struct rw_socket *socket, size_t max);
 RW_API struct rw_future *rw_socket_read_exactly(struct rw_socket *socket, size_t size);
-RW_API struct rw_future *rw_socket_read_until(struct rw_socket *socket, const void *delimiter, size_t delimiter_size, size_t max);
+RW_API struct rw_future *rw_socket_read_until(struct rw_socket *socket, const void *delimiter,
+                                              size_t delimiter_size, size_t max);
 RW_API struct rw_future *rw_socket_read_all(struct rw_socket *socket, size_t max);
 
 /* Direct read for hosts with their own memory: gives out what is buffered or on the socket now, without waiting. The count (> 0), 0
@@ -96,7 +98,8 @@ RW_API struct rw_future *rw_socket_shutdown(struct rw_socket *socket);
 RW_API void rw_socket_close(struct rw_socket *socket);
 RW_API void rw_socket_abort(struct rw_socket *socket);
 RW_API bool rw_socket_is_closed(const struct rw_socket *socket);
-RW_API int rw_socket_fd(const struct rw_socket *socket); /* -1 when closed; for options only, never to close or read */
+RW_API int rw_socket_fd(
+    const struct rw_socket *socket); /* -1 when closed; for options only, never to close or read */
 
 /* "127.0.0.1:80", "[::1]:80", "/path"; written into `buffer`, cut at its size. 0 or RW_ERR_CLOSED. */
 RW_API int rw_socket_peer(const struct rw_socket *socket, char *buffer, size_t size);

@@ -16,10 +16,10 @@
 struct rw_sim;
 
 struct rw_loop_options {
-    struct rw_sim *sim;         /* run on this simulation instead of the kernel; NULL: the kernel */
-    uint32_t task_budget;       /* leaf operations a task may do in one turn; 0: 128 */
-    uint32_t blocking_threads;  /* threads of the default blocking pool; 0: 4 */
-    uint32_t blocking_queue;    /* jobs that may wait there; 0: 1024 */
+    struct rw_sim *sim;        /* run on this simulation instead of the kernel; NULL: the kernel */
+    uint32_t task_budget;      /* leaf operations a task may do in one turn; 0: 128 */
+    uint32_t blocking_threads; /* threads of the default blocking pool; 0: 4 */
+    uint32_t blocking_queue;   /* jobs that may wait there; 0: 1024 */
 };
 
 /* Something that is run once by the executor, in the same queue as tasks. Embed it; it must stay where it is while
@@ -58,18 +58,18 @@ struct rw_handle;
 /* Counters; always on. */
 struct rw_stats {
     uint64_t turns;
-    uint64_t polls;          /* times a task was run */
+    uint64_t polls; /* times a task was run */
     uint64_t tasks_spawned;
     uint64_t tasks_live;
     uint64_t jobs_run;
-    uint64_t timers_armed;   /* now */
+    uint64_t timers_armed; /* now */
     uint64_t timers_fired;
-    uint64_t wakes_remote;   /* from other threads */
-    uint64_t fds_open;       /* sources in the reactor now */
-    uint64_t objects_live;   /* channel ends, promises, streams, scopes ... made and not yet gone */
-    uint64_t futures_live;   /* blocks of slab memory given out now */
-    uint64_t blocking_live;  /* jobs on blocking pools now */
-    uint64_t budget_yields;  /* times a task ran out of its budget */
+    uint64_t wakes_remote;  /* from other threads */
+    uint64_t fds_open;      /* sources in the reactor now */
+    uint64_t objects_live;  /* channel ends, promises, streams, scopes ... made and not yet gone */
+    uint64_t futures_live;  /* blocks of slab memory given out now */
+    uint64_t blocking_live; /* jobs on blocking pools now */
+    uint64_t budget_yields; /* times a task ran out of its budget */
 };
 
 RW_BEGIN_DECLS
@@ -159,14 +159,15 @@ RW_API void rw_handle_unref(struct rw_handle *handle);
 /* Runs fn(arg, loop) once on the loop's thread, in a later turn; in the order posted from one thread. When the loop
  * ends first, drop(arg) is called instead, on the thread that frees the loop; drop may be NULL. Any thread. 0,
  * RW_ERR_CLOSED or RW_ERR_NOMEM (then neither function is called). */
-RW_API int rw_handle_post(struct rw_handle *handle, void (*fn)(void *arg, struct rw_loop *loop), void (*drop)(void *arg),
-                          void *arg);
+RW_API int rw_handle_post(struct rw_handle *handle, void (*fn)(void *arg, struct rw_loop *loop),
+                          void (*drop)(void *arg), void *arg);
 
 /* Makes the loop do a turn. Any thread, and safe in a signal handler. */
 RW_API void rw_handle_wake(struct rw_handle *handle);
 
 /* Makes a future on the loop's thread by make(arg, loop) and spawns it, detached. Any thread. Errors as post. */
-RW_API int rw_handle_spawn(struct rw_handle *handle, struct rw_future *(*make)(void *arg, struct rw_loop *loop),
+RW_API int rw_handle_spawn(struct rw_handle *handle,
+                           struct rw_future *(*make)(void *arg, struct rw_loop *loop),
                            void (*drop)(void *arg), void *arg);
 
 RW_END_DECLS

@@ -18,13 +18,14 @@
 #include "value.h"
 
 enum rw_scope_flags {
-    RW_SCOPE_SHIELD = 1,       /* cancelling from outside stops here; its own deadline and cancel still work */
-    RW_SCOPE_FAIL_AFTER = 2,   /* when its own deadline ended it, close gives RW_ERR_TIMEOUT instead of success */
-    RW_SCOPE_SUPERVISOR = 4    /* a failing child does not cancel the others, nor fail the scope */
+    RW_SCOPE_SHIELD = 1, /* cancelling from outside stops here; its own deadline and cancel still work */
+    RW_SCOPE_FAIL_AFTER =
+        2, /* when its own deadline ended it, close gives RW_ERR_TIMEOUT instead of success */
+    RW_SCOPE_SUPERVISOR = 4 /* a failing child does not cancel the others, nor fail the scope */
 };
 
 struct rw_scope_options {
-    const char *name; /* copied; NULL: none */
+    const char *name;    /* copied; NULL: none */
     int64_t deadline_ns; /* RW_NEVER for none; 0 is taken as none */
     unsigned flags;
 };
@@ -36,7 +37,8 @@ RW_BEGIN_DECLS
 RW_API struct rw_scope *rw_scope_open(struct rw_task *task, const struct rw_scope_options *options);
 
 /* Spawns a child. A scope that is closed answers NULL with errno EINVAL; a cancelled one spawns a task that is cancelled. */
-RW_API struct rw_task *rw_scope_spawn(struct rw_scope *scope, struct rw_future *future, const struct rw_spawn_options *options);
+RW_API struct rw_task *rw_scope_spawn(struct rw_scope *scope, struct rw_future *future,
+                                      const struct rw_spawn_options *options);
 
 /* Cancels the body and all children, now and from now on; `reason` may be NULL. Idempotent. */
 RW_API void rw_scope_cancel(struct rw_scope *scope, const char *reason);
@@ -70,8 +72,8 @@ RW_API void rw_scope_unref(struct rw_scope *scope);
 RW_API struct rw_object *rw_scope_object(struct rw_scope *scope);
 RW_API uint64_t rw_scope_id(const struct rw_scope *scope);
 RW_API bool rw_scope_is_open(const struct rw_scope *scope);
-RW_API bool rw_scope_is_cancelled(const struct rw_scope *scope); /* by itself or from around it */
-RW_API bool rw_scope_cancel_called(const struct rw_scope *scope); /* rw_scope_cancel or its own deadline */
+RW_API bool rw_scope_is_cancelled(const struct rw_scope *scope);    /* by itself or from around it */
+RW_API bool rw_scope_cancel_called(const struct rw_scope *scope);   /* rw_scope_cancel or its own deadline */
 RW_API bool rw_scope_deadline_passed(const struct rw_scope *scope); /* its own deadline cancelled it */
 RW_API bool rw_scope_caught(const struct rw_scope *scope); /* after close: a cancellation ended here */
 RW_API size_t rw_scope_child_count(const struct rw_scope *scope);

@@ -36,7 +36,8 @@ RW_BEGIN_DECLS
 
 /* A future of the winner. Its outcome is the case's own value or failure (a closed channel wins with RW_ERR_CLOSED; a deadline
  * with nil); rw_select_index tells which case it was, once ready. `cases` is copied. NULL on no memory. */
-RW_API struct rw_future *rw_select(struct rw_loop *loop, const struct rw_select_case *cases, size_t count, unsigned flags);
+RW_API struct rw_future *rw_select(struct rw_loop *loop, const struct rw_select_case *cases, size_t count,
+                                   unsigned flags);
 RW_API size_t rw_select_index(const struct rw_future *select);
 
 RW_END_DECLS

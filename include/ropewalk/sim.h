@@ -15,15 +15,15 @@ struct rw_sim;
 
 struct rw_sim_options {
     uint64_t seed;
-    bool shuffle;             /* the seed decides the order of what is ready at the same time; else FIFO */
-    uint32_t latency_min_ns;  /* of a packet, uniform */
+    bool shuffle;            /* the seed decides the order of what is ready at the same time; else FIFO */
+    uint32_t latency_min_ns; /* of a packet, uniform */
     uint32_t latency_max_ns;
-    uint32_t short_io_ppm;    /* chance that a read or write moves fewer bytes than it could */
-    uint32_t eintr_ppm;       /* chance that a system call is interrupted first */
-    uint32_t reset_ppm;       /* chance per operation that a connection is reset */
+    uint32_t short_io_ppm; /* chance that a read or write moves fewer bytes than it could */
+    uint32_t eintr_ppm;    /* chance that a system call is interrupted first */
+    uint32_t reset_ppm;    /* chance per operation that a connection is reset */
     uint32_t connect_fail_ppm;
-    uint32_t emfile_ppm;      /* chance that accept, socket or connect runs out of descriptors */
-    uint32_t buffer_size;     /* of a simulated socket, each direction; 0: 65536 */
+    uint32_t emfile_ppm;  /* chance that accept, socket or connect runs out of descriptors */
+    uint32_t buffer_size; /* of a simulated socket, each direction; 0: 65536 */
 };
 
 RW_BEGIN_DECLS

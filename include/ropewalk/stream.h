@@ -37,7 +37,8 @@ struct rw_sink_vtable {
 RW_BEGIN_DECLS
 
 /* `self` is taken; on no memory it is dropped and the result is NULL. */
-RW_API struct rw_stream *rw_stream_new(struct rw_loop *loop, const struct rw_stream_vtable *vtable, void *self);
+RW_API struct rw_stream *rw_stream_new(struct rw_loop *loop, const struct rw_stream_vtable *vtable,
+                                       void *self);
 RW_API struct rw_stream *rw_stream_ref(struct rw_stream *stream);
 RW_API void rw_stream_unref(struct rw_stream *stream);
 RW_API struct rw_object *rw_stream_object(struct rw_stream *stream);
@@ -53,25 +54,27 @@ RW_API void rw_stream_close(struct rw_stream *stream);
 RW_API struct rw_stream *rw_stream_of_channel(struct rw_loop *loop, struct rw_receiver *receiver);
 RW_API struct rw_stream *rw_interval(struct rw_loop *loop, int64_t period_ns);
 RW_API struct rw_stream *rw_stream_of_list(struct rw_loop *loop, const struct rw_list *list);
-RW_API struct rw_stream *rw_stream_from(struct rw_loop *loop, struct rw_future *(*next)(void *arg), void (*drop)(void *arg),
-                                        void *arg);
+RW_API struct rw_stream *rw_stream_from(struct rw_loop *loop, struct rw_future *(*next)(void *arg),
+                                        void (*drop)(void *arg), void *arg);
 
 /* Adapters. Functions return a future of the result (rw_ready for plain ones), so that a script function may await; a failure ends the
  * stream with it. filter keeps an item when the result is neither nil nor false. */
-RW_API struct rw_stream *rw_stream_map(struct rw_stream *stream, struct rw_future *(*fn)(void *arg, struct rw_value item),
+RW_API struct rw_stream *rw_stream_map(struct rw_stream *stream,
+                                       struct rw_future *(*fn)(void *arg, struct rw_value item),
                                        void (*drop)(void *arg), void *arg);
 RW_API struct rw_stream *rw_stream_filter(struct rw_stream *stream,
                                           struct rw_future *(*fn)(void *arg, const struct rw_value *item),
                                           void (*drop)(void *arg), void *arg);
 RW_API struct rw_stream *rw_stream_take(struct rw_stream *stream, uint64_t count);
 /* Items of all as they come, fair by rotation; ends when all have. */
-RW_API struct rw_stream *rw_stream_merge(struct rw_loop *loop, struct rw_stream *const *streams, size_t count);
+RW_API struct rw_stream *rw_stream_merge(struct rw_loop *loop, struct rw_stream *const *streams,
+                                         size_t count);
 /* Lists of `size` items; the last may be shorter. */
 RW_API struct rw_stream *rw_stream_chunks(struct rw_stream *stream, size_t size);
 /* The stream's items become futures by fn; up to `limit` run at a time; results in order. */
 RW_API struct rw_stream *rw_stream_buffered(struct rw_stream *stream, size_t limit,
-                                            struct rw_future *(*fn)(void *arg, struct rw_value item), void (*drop)(void *arg),
-                                            void *arg);
+                                            struct rw_future *(*fn)(void *arg, struct rw_value item),
+                                            void (*drop)(void *arg), void *arg);
 
 /* Sinks: of one's own (`self` is taken; on no memory dropped), or a channel's sending end (keeps a reference). References
  * as everywhere; the object is borrowed. The futures end with nil: send when the sink took the item (taken; a failure

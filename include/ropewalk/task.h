@@ -31,8 +31,9 @@ enum rw_task_class {
 };
 
 struct rw_spawn_options {
-    const char *name;             /* copied; NULL: none */
-    struct rw_scope *scope;       /* the parent; NULL: the spawning task's current scope's loop root, see rw_spawn */
+    const char *name; /* copied; NULL: none */
+    struct rw_scope
+        *scope; /* the parent; NULL: the spawning task's current scope's loop root, see rw_spawn */
     enum rw_task_class task_class;
     /* Called once when the task is done, before joiners are woken, on the loop's thread; must not enter a script.
      * `value` is the outcome, borrowed. For hosts that keep their own task object. */
@@ -42,8 +43,8 @@ struct rw_spawn_options {
 
 struct rw_task_info {
     uint64_t id;
-    const char *name;       /* "" when unnamed */
-    const char *future;     /* the name of its future */
+    const char *name;   /* "" when unnamed */
+    const char *future; /* the name of its future */
     enum rw_task_state state;
     uint64_t polls;
     uint64_t scope_id;
@@ -55,7 +56,8 @@ RW_BEGIN_DECLS
 /* Spawns `future` (taken) and gives a reference to the task; NULL on no memory. Without options->scope the task belongs to
  * the loop's root scope: it outlives its spawner, is cancelled when the loop ends, and its failure is kept for who
  * joins it. When a failed task goes away unjoined, the loop's rw_loop_set_unhandled hook is told. */
-RW_API struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future, const struct rw_spawn_options *options);
+RW_API struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future,
+                                const struct rw_spawn_options *options);
 
 /* One more reference. Loop's thread. */
 RW_API struct rw_task *rw_task_ref(struct rw_task *task);
@@ -89,9 +91,11 @@ RW_API uint64_t rw_task_id(const struct rw_task *task);
 RW_API const char *rw_task_name(const struct rw_task *task);
 RW_API int rw_task_set_name(struct rw_task *task, const char *name);
 RW_API bool rw_task_is_done(const struct rw_task *task);
-RW_API bool rw_task_is_cancelled(const struct rw_task *task); /* cancelled now, by itself or by a scope it is in */
+RW_API bool rw_task_is_cancelled(
+    const struct rw_task *task); /* cancelled now, by itself or by a scope it is in */
 RW_API struct rw_loop *rw_task_loop(const struct rw_task *task);
-RW_API struct rw_scope *rw_task_scope(const struct rw_task *task); /* the innermost scope it has entered, or its parent */
+RW_API struct rw_scope *rw_task_scope(
+    const struct rw_task *task); /* the innermost scope it has entered, or its parent */
 RW_API struct rw_object *rw_task_object(struct rw_task *task);
 RW_API struct rw_task *rw_task_of(const struct rw_value *value); /* borrowed; NULL when it is no task */
 /* The outcome of a done task; borrowed, NULL before. Marks it as seen. */
@@ -110,11 +114,14 @@ RW_API void rw_task_wake(struct rw_task *task);
 RW_API enum rw_poll rw_task_await(struct rw_context *cx, struct rw_future *future, struct rw_value *out);
 
 /* Calls visit for every live task of the loop, oldest first within a scope; stops when it returns false. */
-RW_API void rw_tasks(struct rw_loop *loop, bool (*visit)(void *arg, const struct rw_task_info *info), void *arg);
+RW_API void rw_tasks(struct rw_loop *loop, bool (*visit)(void *arg, const struct rw_task_info *info),
+                     void *arg);
 
 /* Is told of a failed task that goes away unjoined (`value` borrowed). Must not enter a script. NULL: a line on stderr. */
 RW_API void rw_loop_set_unhandled(struct rw_loop *loop,
-                                  void (*unhandled)(void *arg, struct rw_task *task, const struct rw_value *value), void *arg);
+                                  void (*unhandled)(void *arg, struct rw_task *task,
+                                                    const struct rw_value *value),
+                                  void *arg);
 
 RW_END_DECLS
 

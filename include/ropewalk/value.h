@@ -128,7 +128,8 @@ static inline struct rw_value rw_failure(int code)
 RW_API struct rw_value rw_failure_of(struct rw_error *error);
 
 /* A failure with a formatted message (printf); falls back to the bare code when memory is short. */
-RW_API struct rw_value rw_failure_format(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+RW_API struct rw_value rw_failure_format(int code, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* A failure from errno: "what: strerror(os_errno)". */
 RW_API struct rw_value rw_failure_errno(int os_errno, const char *what);
