@@ -33,6 +33,7 @@ struct rwi_executor {
     struct rwi_inbox *inbox; /* shared with other threads */
     void *outside;           /* the loop's reactor, for io/ only */
     uint64_t next_id;
+    uint32_t next_select; /* where the next select begins to try */
     struct rw_stats stats;
     void (*unhandled)(void *arg, struct rw_task *task, const struct rw_value *value);
     void *unhandled_arg;
@@ -48,6 +49,24 @@ struct rwi_executor {
 
 /* A job that will not run any more: if it was posted by a handle, its argument is dropped. handle.c's. */
 void rwi_letter_dispose(struct rw_job *job);
+
+/* rw_loop_queue for callers inside. `job` must not be queued. */
+static inline void rwi_executor_push(struct rwi_executor *executor, struct rw_job *job)
+{
+    RW_ASSERT(job->run != NULL);
+    RW_ASSERT(job->next == NULL);
+    if (rwi_unlikely(executor->ending)) {
+        return; /* nothing will run any more */
+    }
+    job->next = &executor->queue_end;
+    if (executor->queue_count == 0) {
+        executor->queue_head = job;
+    } else {
+        executor->queue_tail->next = job;
+    }
+    executor->queue_tail = job;
+    executor->queue_count++;
+}
 
 /* Frees a zombie once nothing made from it is left; does nothing otherwise. loop.c's. */
 void rwi_loop_bury(struct rw_loop *loop);
@@ -80,6 +99,36 @@ size_t rwi_executor_fire_timers(struct rwi_executor *executor);
 
 /* RW_NOW with work queued, else the first timer's deadline. */
 int64_t rwi_executor_deadline(const struct rwi_executor *executor);
+
+/* rw_loop_alloc and rw_loop_release for callers inside. */
+static inline void *rwi_loop_alloc(struct rw_loop *loop, size_t size)
+{
+    return rwi_slabs_alloc(&rwi_executor_of(loop)->slabs, size);
+}
+
+static inline void rwi_loop_release(struct rw_loop *loop, void *memory, size_t size)
+{
+    struct rwi_executor *executor = rwi_executor_of(loop);
+
+    rwi_slabs_release(&executor->slabs, memory, size);
+    if (rwi_unlikely(executor->zombie)) {
+        rwi_loop_bury(loop);
+    }
+}
+
+/* rw_budget_take for leaves inside. */
+bool rwi_budget_refuse(struct rw_context *cx);
+
+static inline bool rwi_budget_take(struct rw_context *cx)
+{
+    struct rwi_executor *executor = rwi_executor_of(cx->loop);
+
+    if (rwi_likely(executor->budget_left > 0)) {
+        executor->budget_left--;
+        return true;
+    }
+    return !rwi_budget_refuse(cx);
+}
 
 /* Every loop-local object calls these when it is made and when it goes; the latter last, since the loop may go with it. */
 static inline void rwi_object_born(struct rw_loop *loop)

@@ -257,6 +257,23 @@ void rwi_channel_settle(struct rwi_channel *channel, struct rwi_wakes *wakes)
     RW_VERIFY(rwi_channel_check(channel));
 }
 
+/* A sender that comes back to its line, as a select does, comes back to its place. */
+static void restore_place(struct rwi_channel *channel, struct rwi_waiter *waiter)
+{
+    struct rwi_list *head = &channel->lines[waiter->state].list;
+    struct rwi_list *before = waiter->node.prev;
+
+    RW_ASSERT(rwi_waiter_is_in_line(waiter));
+    RW_ASSERT(head->prev == &waiter->node);
+    while (before != head && rwi_list_entry(before, struct rwi_waiter, node)->ticket > waiter->ticket) {
+        before = before->prev;
+    }
+    if (before->next != &waiter->node) {
+        rwi_list_remove(&waiter->node);
+        rwi_list_push_front(before, &waiter->node);
+    }
+}
+
 void rwi_channel_join(struct rwi_channel *channel, struct rwi_waiter *waiter, enum rwi_waiter_state line,
                       struct rw_context *cx)
 {
@@ -265,11 +282,16 @@ void rwi_channel_join(struct rwi_channel *channel, struct rwi_waiter *waiter, en
     if (waiter->state == line) {
         return;
     }
-    if (line != RWI_WAITER_WAITING) {
-        waiter->ticket = channel->next_ticket++;
-    }
     rwi_channel_move(channel, waiter, line, false);
     RW_ASSERT(rwi_waiter_is_in_line(waiter));
+    if (line == RWI_WAITER_WAITING) {
+        return;
+    }
+    if (waiter->ticket == 0) {
+        waiter->ticket = ++channel->last_ticket;
+    } else {
+        restore_place(channel, waiter);
+    }
 }
 
 /* ---- leaving --------------------------------------------------------------------------------------------------------- */
@@ -285,7 +307,7 @@ void rwi_channel_leave(struct rwi_channel *channel, struct rwi_waiter *waiter)
         RW_ASSERT(channel->permits > 0);
         channel->permits--;
     }
-    if (waiter->state != RWI_WAITER_IDLE) {
+    if (waiter->state == RWI_WAITER_GRANTED || rwi_waiter_is_in_line(waiter)) {
         rwi_channel_move(channel, waiter, RWI_WAITER_IDLE, false);
         rwi_channel_settle(channel, &wakes);
     }

@@ -31,7 +31,7 @@ struct rwi_channel {
     uint32_t receiver_count;
     uint32_t end_count; /* objects of both kinds that hold this channel; atomic */
     struct rwi_line lines[RWI_WAITER_LINES];
-    uint64_t next_ticket;
+    uint64_t last_ticket;
     struct rw_loop *loop; /* LOCAL: the one it belongs to */
     pthread_mutex_t lock; /* SHARED */
 };
@@ -168,8 +168,8 @@ enum rw_poll rwi_channel_reserve(struct rw_sender *end, struct rwi_waiter *waite
 enum rw_poll rwi_channel_permit_send(struct rw_sender *end, struct rw_value *value, struct rw_value *out);
 void rwi_channel_permit_release(struct rw_sender *end);
 
-/* Ends the waiter in any state: out of its line, a claim or an unclaimed permit given back. A value TAKEN stays sent;
- * otherwise waiter->value is the caller's to drop. */
+/* Ends a waiter that may be in a line: takes it out, gives a claim or an unused permit back. One that is TAKEN or FAILED
+ * stays so. waiter->value is the caller's to drop. */
 void rwi_channel_leave(struct rwi_channel *channel, struct rwi_waiter *waiter);
 
 /* One end less. Its own waiters fail with RW_ERR_CLOSED, and if it was the last of its side, everybody's. */

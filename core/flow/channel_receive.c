@@ -115,11 +115,15 @@ void rwi_channel_receive_join(struct rw_receiver *end, struct rwi_waiter *waiter
     wakes.count = 0;
     rwi_channel_lock(channel);
     RW_ASSERT(waiter->end == end);
-    rwi_channel_join(channel, waiter, RWI_WAITER_WAITING, cx);
-    if (end->is_closed) {
-        rwi_channel_throw_out(channel, waiter, RW_ERR_CLOSED, &wakes);
+    if (waiter->state == RWI_WAITER_CLAIMED || waiter->state == RWI_WAITER_FAILED) {
+        rw_waker_wake(&cx->waker); /* another thread has come between trying and joining */
+    } else {
+        rwi_channel_join(channel, waiter, RWI_WAITER_WAITING, cx);
+        if (end->is_closed) {
+            rwi_channel_throw_out(channel, waiter, RW_ERR_CLOSED, &wakes);
+        }
+        rwi_channel_settle(channel, &wakes);
     }
-    rwi_channel_settle(channel, &wakes);
     rwi_channel_unlock(channel, &wakes);
 }
 
@@ -150,18 +154,22 @@ struct receive_future {
     struct rw_loop *loop;
     struct rw_receiver *receiver;
     struct rwi_waiter waiter;
+    bool is_waiting; /* the waiter may be in a line */
 };
 
 static enum rw_poll receive_poll(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
 {
     struct receive_future *receive = (struct receive_future *)self;
+    enum rw_poll poll;
 
     RW_ASSERT(receive->loop == cx->loop);
     RW_ASSERT(receive->waiter.end == receive->receiver);
     if (!rw_budget_take(cx)) {
         return RW_PENDING;
     }
-    return rwi_channel_receive(receive->receiver, &receive->waiter, cx, out);
+    poll = rwi_channel_receive(receive->receiver, &receive->waiter, cx, out);
+    receive->is_waiting = poll == RW_PENDING;
+    return poll;
 }
 
 static void receive_drop(struct rw_future *self)
@@ -169,7 +177,7 @@ static void receive_drop(struct rw_future *self)
     struct receive_future *receive = (struct receive_future *)self;
     struct rw_receiver *receiver = receive->receiver;
 
-    if (rwi_waiter_is_in_line(&receive->waiter)) {
+    if (receive->is_waiting) {
         rwi_channel_leave(receiver->channel, &receive->waiter);
     }
     RW_ASSERT(!rwi_waiter_is_in_line(&receive->waiter));
@@ -196,5 +204,6 @@ struct rw_future *rw_channel_receive(struct rw_loop *loop, struct rw_receiver *r
     receive->loop = loop;
     receive->receiver = rw_receiver_ref(receiver);
     rwi_waiter_init(&receive->waiter, receiver);
+    receive->is_waiting = false;
     return &receive->future;
 }

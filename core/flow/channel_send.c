@@ -194,12 +194,14 @@ struct send_future {
     struct rw_sender *sender;
     struct rwi_waiter waiter;
     int32_t refused; /* why this value cannot be sent */
+    bool is_waiting; /* the waiter may be in a line */
     bool is_cancelled;
 };
 
 static enum rw_poll send_poll(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
 {
     struct send_future *send = (struct send_future *)self;
+    enum rw_poll poll;
 
     RW_ASSERT(send->loop == cx->loop);
     RW_ASSERT(send->waiter.end == send->sender);
@@ -212,7 +214,9 @@ static enum rw_poll send_poll(struct rw_future *self, struct rw_context *cx, str
     if (!rw_budget_take(cx)) {
         return RW_PENDING;
     }
-    return rwi_channel_send(send->sender, &send->waiter, cx, out);
+    poll = rwi_channel_send(send->sender, &send->waiter, cx, out);
+    send->is_waiting = poll == RW_PENDING;
+    return poll;
 }
 
 /* Takes the value back unless it was taken. Leaving forgets the waker, so that the wake comes first. */
@@ -239,7 +243,7 @@ static void send_drop(struct rw_future *self)
     struct send_future *send = (struct send_future *)self;
     struct rw_sender *sender = send->sender;
 
-    if (rwi_waiter_is_in_line(&send->waiter)) {
+    if (send->is_waiting) {
         rwi_channel_leave(sender->channel, &send->waiter);
     }
     RW_ASSERT(!rwi_waiter_is_in_line(&send->waiter));
@@ -269,6 +273,7 @@ struct rw_future *rw_channel_send(struct rw_loop *loop, struct rw_sender *sender
     rwi_waiter_init(&send->waiter, sender);
     send->waiter.value = value;
     send->refused = rwi_channel_refuses(sender->channel, &value);
+    send->is_waiting = false;
     send->is_cancelled = false;
     return &send->future;
 }

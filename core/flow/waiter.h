@@ -34,7 +34,7 @@ struct rwi_waiter {
     struct rw_value value;     /* a sender's, until TAKEN */
     const void *end;           /* the sender or receiver it came through */
     struct rwi_choice *choice; /* of the select it is part of, or NULL */
-    uint64_t ticket;           /* the order in which senders and reservers came */
+    uint64_t ticket;           /* the order in which senders and reservers came; 0: not yet */
     int32_t code;              /* once FAILED */
     uint16_t
         twins; /* a select's receiver: how many offers of that select are in the same rendezvous channel */
@@ -48,6 +48,7 @@ static inline void rwi_waiter_init(struct rwi_waiter *waiter, const void *end)
     waiter->value = rw_nil();
     waiter->end = end;
     waiter->choice = NULL;
+    waiter->ticket = 0;
     waiter->twins = 0;
     waiter->state = RWI_WAITER_IDLE;
 }
