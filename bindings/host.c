@@ -29,11 +29,15 @@ enum rw_poll rwh_coroutine_poll(struct rw_future *future, struct rw_context *cx,
             self->leaf = NULL;
         }
         struct rw_future *leaf = NULL;
+        enum rwh_step step = self->ops->resume(self, cx, in, &leaf, out);
 
-        if (self->ops->resume(self, cx, in, &leaf, out) == RWH_DONE) {
+        if (step == RWH_DONE) {
             return RW_READY;
         }
         self->leaf = leaf;
+        if (step == RWH_PENDING) {
+            return RW_PENDING;
+        }
     }
 }
 

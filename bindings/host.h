@@ -12,8 +12,9 @@
 #include <ropewalk.h>
 
 enum rwh_step {
-    RWH_AWAIT, /* *leaf is what it awaits now (taken) */
-    RWH_DONE   /* *out is how it ended */
+    RWH_AWAIT,   /* *leaf is what it awaits now (taken) */
+    RWH_PENDING, /* the same, polled already with this context and pending */
+    RWH_DONE     /* *out is how it ended */
 };
 
 struct rwh_coroutine;

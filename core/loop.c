@@ -6,8 +6,8 @@
  * written. Only this file waits. While work is queued, turns that may wait look at the kernel and the clock only once per
  * POLL_INTERVAL jobs, so that a pair of tasks that wake each other costs no system call; turns of a guest always look.
  *
- * Invariant: between turns the inbox is parked, so a wake from another thread writes the descriptor that a host may be
- * sleeping on; or `again` is set, and the deadline is now.
+ * Invariant: between turns either the inbox is parked, so that a wake from another thread writes the descriptor that a host
+ * may be sleeping on, or the deadline is now, because work is queued or `again` is set.
  *
  * An ended loop stays in memory as a zombie until the last object and future made from it is gone: scripts' collectors
  * free sockets and channels whenever they like.
@@ -26,6 +26,13 @@
 enum { POLL_INTERVAL = 61, DEFAULT_BUDGET = 128, LAST_TURNS = 200 };
 
 static const struct rw_loop_options default_options;
+
+/* With work queued the deadline is now: nobody sleeps before the next turn, so there is no need to park. */
+static void park_between_turns(struct rw_loop *loop)
+{
+    loop->parked = loop->executor.queue_count == 0;
+    loop->again = loop->parked && !rwi_inbox_park(loop->inbox);
+}
 
 struct rw_loop *rwi_loop_new_on(const struct rwi_sys *sys, const struct rw_loop_options *options)
 {
@@ -52,7 +59,7 @@ struct rw_loop *rwi_loop_new_on(const struct rwi_sys *sys, const struct rw_loop_
     loop->executor.blocking_threads = options->blocking_threads;
     loop->executor.blocking_queue = options->blocking_queue;
     rw_loop_update_now(loop);
-    rwi_inbox_park(loop->inbox);
+    park_between_turns(loop);
     return loop;
 
 fini_executor:
@@ -231,10 +238,12 @@ int rw_loop_turn(struct rw_loop *loop, unsigned flags, int64_t budget_ns)
         return RW_ERR_STATE;
     }
     loop->executor.running = true;
-    rwi_inbox_unpark(loop->inbox);
+    if (loop->parked) {
+        rwi_inbox_unpark(loop->inbox);
+    }
     int ran = turn(loop, flags, budget_ns < 0 ? 0 : budget_ns);
 
-    loop->again = !rwi_inbox_park(loop->inbox);
+    park_between_turns(loop);
     loop->executor.running = false;
     return ran;
 }

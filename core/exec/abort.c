@@ -8,6 +8,7 @@
  */
 #include "base/check.h"
 #include "exec/executor.h"
+#include "exec/future.h"
 #include "exec/task.h"
 
 struct abortable_future {
@@ -33,7 +34,7 @@ void rw_abortable_unref(struct rw_abortable *handle)
     handle->ref_count--;
     if (handle->ref_count == 0) {
         RW_ASSERT(handle->future == NULL);
-        rw_loop_release(handle->loop, handle, sizeof *handle);
+        rwi_loop_release(handle->loop, handle, sizeof *handle);
     }
 }
 
@@ -57,7 +58,7 @@ static enum rw_poll poll_abortable(struct rw_future *self, struct rw_context *cx
 
     RW_ASSERT(abortable->handle->future == abortable);
     abortable->waker = cx->waker;
-    return rw_poll(abortable->inner, cx, out);
+    return rwi_poll(abortable->inner, cx, out);
 }
 
 static void cancel_abortable(struct rw_future *self)
@@ -73,7 +74,7 @@ static void drop_abortable(struct rw_future *self)
     abortable->handle->future = NULL;
     rw_abortable_unref(abortable->handle);
     rw_future_drop(abortable->inner);
-    rw_loop_release(abortable->loop, abortable, sizeof *abortable);
+    rwi_loop_release(abortable->loop, abortable, sizeof *abortable);
 }
 
 static const struct rw_future_vtable abortable_vtable = {"abortable", 0, poll_abortable, cancel_abortable, drop_abortable};
@@ -82,15 +83,15 @@ struct rw_future *rw_abortable(struct rw_loop *loop, struct rw_future *future, s
 {
     RW_REQUIRE(future != NULL);
     RW_REQUIRE(handle != NULL);
-    struct abortable_future *abortable = rw_loop_alloc(loop, sizeof *abortable);
+    struct abortable_future *abortable = rwi_loop_alloc(loop, sizeof *abortable);
 
-    *handle = rw_loop_alloc(loop, sizeof **handle);
+    *handle = rwi_loop_alloc(loop, sizeof **handle);
     if (abortable == NULL || *handle == NULL) {
         if (abortable != NULL) {
-            rw_loop_release(loop, abortable, sizeof *abortable);
+            rwi_loop_release(loop, abortable, sizeof *abortable);
         }
         if (*handle != NULL) {
-            rw_loop_release(loop, *handle, sizeof **handle);
+            rwi_loop_release(loop, *handle, sizeof **handle);
         }
         *handle = NULL;
         rw_future_drop(future);
@@ -134,7 +135,7 @@ static enum rw_poll poll_shield(struct rw_future *self, struct rw_context *cx, s
     if (shield->open && is_cancelled) {
         rw_future_cancel(shield->inner);
     }
-    if (rw_poll(shield->inner, cx, out) == RW_READY) {
+    if (rwi_poll(shield->inner, cx, out) == RW_READY) {
         rw_timer_disarm(shield->loop, &shield->timer);
         return RW_READY;
     }
@@ -159,7 +160,7 @@ static void drop_shield(struct rw_future *self)
 
     rw_timer_disarm(shield->loop, &shield->timer);
     rw_future_drop(shield->inner);
-    rw_loop_release(shield->loop, shield, sizeof *shield);
+    rwi_loop_release(shield->loop, shield, sizeof *shield);
 }
 
 static const struct rw_future_vtable shield_vtable = {"shield", RW_FUTURE_SHIELDED, poll_shield, cancel_shield,
@@ -168,7 +169,7 @@ static const struct rw_future_vtable shield_vtable = {"shield", RW_FUTURE_SHIELD
 struct rw_future *rw_shield(struct rw_loop *loop, struct rw_future *future, int64_t deadline_ns)
 {
     RW_REQUIRE(future != NULL);
-    struct shield_future *shield = rw_loop_alloc(loop, sizeof *shield);
+    struct shield_future *shield = rwi_loop_alloc(loop, sizeof *shield);
 
     if (shield == NULL) {
         rw_future_drop(future);

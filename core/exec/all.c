@@ -114,7 +114,7 @@ static void drop_all(struct rw_future *self)
     if (all->values != NULL) {
         rwi_mem_free(all->values, all->count * sizeof *all->values);
     }
-    rw_loop_release(loop, all, sizeof *all);
+    rwi_loop_release(loop, all, sizeof *all);
 }
 
 static const struct rw_future_vtable join_vtable = {"join", 0, poll_all, cancel_all, drop_all};
@@ -134,7 +134,7 @@ static struct rw_future *new_all(struct rw_loop *loop, struct rw_future *const *
 {
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(futures != NULL || count == 0);
-    struct all_future *all = rw_loop_alloc(loop, sizeof *all);
+    struct all_future *all = rwi_loop_alloc(loop, sizeof *all);
 
     if (all == NULL) {
         return give_up(loop, futures, 0, count);

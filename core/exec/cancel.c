@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "exec/executor.h"
+#include "exec/future.h"
 #include "exec/scope.h"
 #include "exec/task.h"
 
@@ -255,7 +256,7 @@ static enum rw_poll end_await(struct rw_context *cx, struct rw_future *future, s
 {
     RW_ASSERT(cx->task->effective);
     rw_future_cancel(future);
-    enum rw_poll poll = rw_poll(future, cx, out);
+    enum rw_poll poll = rwi_poll(future, cx, out);
 
     if (poll == RW_READY && rw_is_failure(out) && out->code == RW_ERR_CANCELLED) {
         struct rwi_task_extra *extra = need_extra(cx->task);
@@ -276,7 +277,7 @@ enum rw_poll rw_task_await(struct rw_context *cx, struct rw_future *future, stru
 
     RW_ASSERT(task != NULL);
     if (rwi_likely(!task->effective) || (future->vtable->flags & RW_FUTURE_SHIELDED) != 0) {
-        return rw_poll(future, cx, out);
+        return rwi_poll(future, cx, out);
     }
     if ((future->state & RW_FUTURE_POLLED) == 0) {
         return refuse_await(cx, out);

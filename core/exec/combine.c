@@ -8,6 +8,7 @@
  */
 #include "base/check.h"
 #include "exec/executor.h"
+#include "exec/future.h"
 
 enum chain_kind { CHAIN_MAP, CHAIN_AND_THEN, CHAIN_OR_ELSE, CHAIN_LAZY };
 
@@ -52,7 +53,7 @@ static enum rw_poll poll_chain(struct rw_future *self, struct rw_context *cx, st
         RW_ASSERT(chain->kind == CHAIN_LAZY);
         follow(chain, chain->fn.make(chain->arg, chain->loop));
     }
-    while (rw_poll(chain->inner, cx, out) == RW_READY) {
+    while (rwi_poll(chain->inner, cx, out) == RW_READY) {
         if (chain->applied || !applies_to(chain->kind, out)) {
             return RW_READY;
         }
@@ -85,7 +86,7 @@ static void drop_chain(struct rw_future *self)
     if (chain->drop != NULL) {
         chain->drop(chain->arg);
     }
-    rw_loop_release(chain->loop, chain, sizeof *chain);
+    rwi_loop_release(chain->loop, chain, sizeof *chain);
 }
 
 static const struct rw_future_vtable chain_vtables[] = {
@@ -100,7 +101,7 @@ static struct chain_future *new_chain(struct rw_loop *loop, enum chain_kind kind
 {
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(inner != NULL || kind == CHAIN_LAZY);
-    struct chain_future *chain = rw_loop_alloc(loop, sizeof *chain);
+    struct chain_future *chain = rwi_loop_alloc(loop, sizeof *chain);
 
     if (chain == NULL) {
         rw_future_drop(inner);

@@ -119,19 +119,8 @@ void rw_loop_queue(struct rw_loop *loop, struct rw_job *job)
 {
     struct rwi_executor *executor = rwi_executor_of(loop);
 
-    RW_ASSERT(job->run != NULL);
     RW_REQUIRE(job->next == NULL);
-    if (rwi_unlikely(executor->ending)) {
-        return; /* nothing will run any more */
-    }
-    job->next = &executor->queue_end;
-    if (executor->queue_count == 0) {
-        executor->queue_head = job;
-    } else {
-        executor->queue_tail->next = job;
-    }
-    executor->queue_tail = job;
-    executor->queue_count++;
+    rwi_executor_push(executor, job);
     RW_VERIFY(executor->queue_count > 64 || check_queue(executor));
 }
 
@@ -226,35 +215,33 @@ void rw_timer_disarm(struct rw_loop *loop, struct rw_timer *timer)
     rwi_timers_disarm(&rwi_executor_of(loop)->timers, timer);
 }
 
-bool rw_budget_take(struct rw_context *cx)
+/* True: the budget is used up and the task has been woken. Whoever polls by hand, not in a turn, has no budget. */
+bool rwi_budget_refuse(struct rw_context *cx)
 {
     struct rwi_executor *executor = rwi_executor_of(cx->loop);
 
-    if (executor->budget_left > 0) {
-        executor->budget_left--;
-        return true;
-    }
+    RW_ASSERT(executor->budget_left == 0);
     if (executor->current == NULL) {
-        return true; /* polled by hand, not by a turn */
+        return false;
     }
     executor->stats.budget_yields++;
     rw_waker_wake(&cx->waker);
-    return false;
+    return true;
+}
+
+bool rw_budget_take(struct rw_context *cx)
+{
+    return rwi_budget_take(cx);
 }
 
 void *rw_loop_alloc(struct rw_loop *loop, size_t size)
 {
-    return rwi_slabs_alloc(&rwi_executor_of(loop)->slabs, size);
+    return rwi_loop_alloc(loop, size);
 }
 
 void rw_loop_release(struct rw_loop *loop, void *memory, size_t size)
 {
-    struct rwi_executor *executor = rwi_executor_of(loop);
-
-    rwi_slabs_release(&executor->slabs, memory, size);
-    if (rwi_unlikely(executor->zombie)) {
-        rwi_loop_bury(loop);
-    }
+    rwi_loop_release(loop, memory, size);
 }
 
 static struct rwi_loop_datum *find_datum(const struct rwi_executor *executor, const char *name)

@@ -6,14 +6,14 @@
  * The state word holds three bits and, in checked builds, the address at which the future was first polled. rw_poll
  * is the only way to a future's poll function, which makes the rules hold for third parties too.
  */
-#include <ropewalk.h>
+#include "exec/future.h"
 
 #include "base/check.h"
 #include "exec/executor.h"
 
 enum { STATE_BITS = RW_FUTURE_POLLED | RW_FUTURE_DONE | RW_FUTURE_CANCELLED };
 
-static bool is_pinned(const struct rw_future *future)
+bool rwi_future_is_pinned(const struct rw_future *future)
 {
 #if RW_CHECK_LEVEL >= 2
     return (future->state & ~(uintptr_t)STATE_BITS) == (uintptr_t)future;
@@ -50,26 +50,23 @@ static enum rw_poll poll_done(const struct rw_future *future, struct rw_value *o
     return RW_READY;
 }
 
-enum rw_poll rw_poll(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
+enum rw_poll rwi_poll_slow(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
 {
     uintptr_t state = future->state;
 
-    if (rwi_unlikely((state & RW_FUTURE_DONE) != 0)) {
+    if ((state & RW_FUTURE_DONE) != 0) {
         return poll_done(future, out);
     }
-    if (rwi_unlikely((state & RW_FUTURE_POLLED) == 0)) {
-        if ((state & RW_FUTURE_CANCELLED) != 0) {
-            future->state = state | RW_FUTURE_DONE;
-            *out = rw_failure(RW_ERR_CANCELLED);
-            return RW_READY;
-        }
-        pin(future);
-    } else if (rwi_unlikely((state & RW_FUTURE_CANCELLED) != 0 && future->vtable->cancel == NULL)) {
+    if ((state & RW_FUTURE_CANCELLED) != 0 &&
+        ((state & RW_FUTURE_POLLED) == 0 || future->vtable->cancel == NULL)) {
         future->state = state | RW_FUTURE_DONE;
         *out = rw_failure(RW_ERR_CANCELLED);
         return RW_READY;
     }
-    RW_ASSERT(is_pinned(future));
+    if ((state & RW_FUTURE_POLLED) == 0) {
+        pin(future);
+    }
+    RW_ASSERT(rwi_future_is_pinned(future));
     enum rw_poll poll = future->vtable->poll(future, cx, out);
 
     RW_ASSERT(poll == RW_PENDING || poll == RW_READY);
@@ -77,6 +74,11 @@ enum rw_poll rw_poll(struct rw_future *future, struct rw_context *cx, struct rw_
         future->state |= RW_FUTURE_DONE;
     }
     return poll;
+}
+
+enum rw_poll rw_poll(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
+{
+    return rwi_poll(future, cx, out);
 }
 
 void rw_future_cancel(struct rw_future *future)
@@ -88,7 +90,7 @@ void rw_future_cancel(struct rw_future *future)
     }
     future->state = state | RW_FUTURE_CANCELLED;
     if ((state & RW_FUTURE_POLLED) != 0 && future->vtable->cancel != NULL) {
-        RW_ASSERT(is_pinned(future));
+        RW_ASSERT(rwi_future_is_pinned(future));
         future->vtable->cancel(future);
     }
 }
@@ -96,7 +98,7 @@ void rw_future_cancel(struct rw_future *future)
 void rw_future_drop(struct rw_future *future)
 {
     if (future != NULL) {
-        RW_ASSERT((future->state & RW_FUTURE_POLLED) == 0 || is_pinned(future));
+        RW_ASSERT((future->state & RW_FUTURE_POLLED) == 0 || rwi_future_is_pinned(future));
         future->vtable->drop(future);
     }
 }
@@ -111,7 +113,7 @@ static enum rw_poll poll_ready(struct rw_future *self, struct rw_context *cx, st
 {
     struct ready_future *ready = (struct ready_future *)self;
 
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
     *out = ready->value;
@@ -130,14 +132,14 @@ static void drop_ready(struct rw_future *self)
     struct ready_future *ready = (struct ready_future *)self;
 
     rw_value_drop(&ready->value);
-    rw_loop_release(ready->loop, ready, sizeof *ready);
+    rwi_loop_release(ready->loop, ready, sizeof *ready);
 }
 
 static const struct rw_future_vtable ready_vtable = {"ready", 0, poll_ready, cancel_ready, drop_ready};
 
 struct rw_future *rw_ready(struct rw_loop *loop, struct rw_value value)
 {
-    struct ready_future *ready = rw_loop_alloc(loop, sizeof *ready);
+    struct ready_future *ready = rwi_loop_alloc(loop, sizeof *ready);
 
     if (ready == NULL) {
         rw_value_drop(&value);

@@ -73,7 +73,7 @@ static void free_child(struct rwi_child *child)
     group->count--;
     group->always_count -= child->always;
     rw_future_drop(child->future);
-    rw_loop_release(group->loop, child, sizeof *child);
+    rwi_loop_release(group->loop, child, sizeof *child);
 }
 
 void rwi_group_fini(struct rwi_group *group)
@@ -89,7 +89,7 @@ void rwi_group_fini(struct rwi_group *group)
 int rwi_group_add(struct rwi_group *group, struct rw_future *future, uint64_t key)
 {
     RW_ASSERT(future != NULL);
-    struct rwi_child *child = rw_loop_alloc(group->loop, sizeof *child);
+    struct rwi_child *child = rwi_loop_alloc(group->loop, sizeof *child);
 
     if (child == NULL) {
         rw_future_drop(future);

@@ -33,7 +33,7 @@ static enum rw_poll poll_join(struct rw_future *self, struct rw_context *cx, str
     struct rw_task *task = join->task;
 
     if (task->state == RW_TASK_DONE) {
-        if (!rw_budget_take(cx)) {
+        if (!rwi_budget_take(cx)) {
             return RW_PENDING;
         }
         task->seen = true;
@@ -78,7 +78,7 @@ static void drop_join(struct rw_future *self)
         rw_task_cancel(join->task, NULL);
     }
     rw_task_unref(join->task);
-    rw_loop_release(loop, join, sizeof *join);
+    rwi_loop_release(loop, join, sizeof *join);
 }
 
 static const struct rw_future_vtable join_vtable = {"task.join", 0, poll_join, cancel_join, drop_join};
@@ -86,7 +86,7 @@ static const struct rw_future_vtable join_vtable = {"task.join", 0, poll_join, c
 static struct rw_future *new_join(struct rw_task *task, bool owned)
 {
     RW_REQUIRE(task != NULL);
-    struct join_future *join = rw_loop_alloc(task->loop, sizeof *join);
+    struct join_future *join = rwi_loop_alloc(task->loop, sizeof *join);
 
     if (join == NULL) {
         return rw_failed(task->loop, RW_ERR_NOMEM);

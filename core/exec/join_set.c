@@ -26,7 +26,7 @@ struct next_future {
 struct rw_join_set *rw_join_set_new(struct rw_loop *loop)
 {
     RW_REQUIRE(loop != NULL);
-    struct rw_join_set *set = rw_loop_alloc(loop, sizeof *set);
+    struct rw_join_set *set = rwi_loop_alloc(loop, sizeof *set);
 
     if (set != NULL) {
         rwi_group_init(&set->group, loop);
@@ -49,7 +49,7 @@ void rw_join_set_free(struct rw_join_set *set)
     }
     rwi_group_fini(&set->group);
     rwi_object_gone(loop);
-    rw_loop_release(loop, set, sizeof *set);
+    rwi_loop_release(loop, set, sizeof *set);
 }
 
 int rw_join_set_add(struct rw_join_set *set, struct rw_future *future, uint64_t key)
@@ -131,7 +131,7 @@ static void drop_next(struct rw_future *self)
         next->set->waiting = NULL;
         next->set->group.parent.vtable = NULL;
     }
-    rw_loop_release(next->loop, next, sizeof *next);
+    rwi_loop_release(next->loop, next, sizeof *next);
 }
 
 static const struct rw_future_vtable next_vtable = {"join_set.next", 0, poll_next, cancel_next, drop_next};
@@ -140,7 +140,7 @@ struct rw_future *rw_join_set_next(struct rw_join_set *set)
 {
     RW_REQUIRE(set != NULL);
     struct rw_loop *loop = set->group.loop;
-    struct next_future *next = rw_loop_alloc(loop, sizeof *next);
+    struct next_future *next = rwi_loop_alloc(loop, sizeof *next);
 
     if (next == NULL) {
         return rw_failed(loop, RW_ERR_NOMEM);

@@ -272,7 +272,9 @@ void rwi_scope_adopt(struct rw_scope *scope, struct rw_task *task)
 {
     RW_ASSERT(scope->state != RWI_SCOPE_CLOSED);
     RW_ASSERT(rwi_list_is_empty(&task->sibling));
-    rw_scope_ref(scope);
+    if (scope->parent != NULL) {
+        rw_scope_ref(scope); /* the root outlives every task */
+    }
     task->base = scope;
     task->scope = scope;
     task->in_a_scope = (scope->flags & RW_SCOPE_SUPERVISOR) == 0;

@@ -85,7 +85,9 @@ void rwi_scope_release(struct rw_scope *scope, struct rw_task *task, const struc
     RW_VERIFY(rwi_scope_check(scope));
     task->base = NULL;
     task->scope = NULL;
-    rw_scope_unref(scope);
+    if (scope->parent != NULL) {
+        rw_scope_unref(scope);
+    }
 }
 
 struct join_future {
@@ -122,7 +124,7 @@ static void drop_join(struct rw_future *self)
     RW_ASSERT(join->scope->object.ref_count > 0);
     join->scope->joiner.vtable = NULL;
     rw_scope_unref(join->scope);
-    rw_loop_release(loop, join, sizeof *join);
+    rwi_loop_release(loop, join, sizeof *join);
 }
 
 static const struct rw_future_vtable join_vtable = {"scope.join", RW_FUTURE_SHIELDED, poll_join, cancel_join, drop_join};
@@ -144,7 +146,7 @@ struct rw_future *rw_scope_join(struct rw_scope *scope, struct rw_value body)
     if (scope->task_count == 0) {
         end_of_children(scope);
     }
-    join = rw_loop_alloc(scope->loop, sizeof *join);
+    join = rwi_loop_alloc(scope->loop, sizeof *join);
     if (join == NULL) {
         return rw_failed(scope->loop, RW_ERR_NOMEM);
     }
@@ -228,7 +230,7 @@ static void hand_up(struct rw_scope *scope, struct rw_task *task)
     scope->task_count--;
     rwi_list_push_back(&parent->tasks, &task->sibling);
     parent->task_count++;
-    task->base = rw_scope_ref(parent);
+    task->base = parent->parent != NULL ? rw_scope_ref(parent) : parent;
     if (task->scope == scope) {
         task->scope = parent;
     }

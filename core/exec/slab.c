@@ -22,13 +22,6 @@ struct rwi_slab_chunk {
     uint64_t padding; /* keeps blocks aligned to 16 */
 };
 
-static size_t class_of(size_t size)
-{
-    RW_ASSERT(size > 0);
-    RW_ASSERT(size <= RWI_SLAB_MAX);
-    return (size - 1) / RWI_SLAB_STEP;
-}
-
 void rwi_slabs_init(struct rwi_slabs *slabs)
 {
     memset(slabs, 0, sizeof *slabs);
@@ -70,47 +63,24 @@ static void *refill(struct rwi_slabs *slabs, size_t class)
 }
 #endif
 
-void *rwi_slabs_alloc(struct rwi_slabs *slabs, size_t size)
+void *rwi_slabs_alloc_slow(struct rwi_slabs *slabs, size_t size)
 {
-#if RW_CHECK_LEVEL < 3
     void *memory;
 
-    if (rwi_unlikely(size > RWI_SLAB_MAX)) {
-        memory = rwi_mem_raw(size);
-    } else {
-        size_t class = class_of(size);
-        struct rwi_slab_block *block = slabs->free[class];
-
-        if (rwi_likely(block != NULL)) {
-            slabs->free[class] = block->next;
-            memory = block;
-        } else {
-            memory = refill(slabs, class);
-        }
-    }
+    RW_ASSERT(size > 0);
+#if RW_CHECK_LEVEL < 3
+    memory = size <= RWI_SLAB_MAX ? refill(slabs, rwi_slab_class(size)) : rwi_mem_raw(size);
 #else
-    void *memory = rwi_mem_raw(size);
+    memory = rwi_mem_raw(size);
 #endif
     slabs->live += memory != NULL;
     return memory;
 }
 
-void rwi_slabs_release(struct rwi_slabs *slabs, void *memory, size_t size)
+void rwi_slabs_release_slow(struct rwi_slabs *slabs, void *memory, size_t size)
 {
     RW_ASSERT(memory != NULL);
     RW_ASSERT(slabs->live > 0);
     slabs->live--;
-#if RW_CHECK_LEVEL < 3
-    if (rwi_likely(size <= RWI_SLAB_MAX)) {
-        struct rwi_slab_block *block = memory;
-        size_t class = class_of(size);
-
-        block->next = slabs->free[class];
-        slabs->free[class] = block;
-        return;
-    }
-#else
-    (void)class_of;
-#endif
     rwi_mem_free(memory, size);
 }

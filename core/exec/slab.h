@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/check.h"
+
 enum { RWI_SLAB_STEP = 16, RWI_SLAB_MAX = 512, RWI_SLAB_CLASSES = RWI_SLAB_MAX / RWI_SLAB_STEP };
 
 struct rwi_slab_block {
@@ -27,8 +29,46 @@ void rwi_slabs_init(struct rwi_slabs *slabs);
 /* Gives back all chunks. Blocks still out become invalid. */
 void rwi_slabs_fini(struct rwi_slabs *slabs);
 
-/* Not zeroed, aligned to 16; NULL on no memory. Above RWI_SLAB_MAX it comes from the allocator directly. */
-void *rwi_slabs_alloc(struct rwi_slabs *slabs, size_t size);
-void rwi_slabs_release(struct rwi_slabs *slabs, void *memory, size_t size);
+/* What the inline fast paths below leave over: a refill, and sizes above RWI_SLAB_MAX. */
+void *rwi_slabs_alloc_slow(struct rwi_slabs *slabs, size_t size);
+void rwi_slabs_release_slow(struct rwi_slabs *slabs, void *memory, size_t size);
+
+static inline size_t rwi_slab_class(size_t size)
+{
+    return (size - 1) / RWI_SLAB_STEP;
+}
+
+/* Not zeroed, aligned to 16; NULL on no memory. Above RWI_SLAB_MAX, and always in builds of level 3, it comes from the
+ * allocator directly. */
+static inline void *rwi_slabs_alloc(struct rwi_slabs *slabs, size_t size)
+{
+#if RW_CHECK_LEVEL < 3
+    if (rwi_likely(size <= RWI_SLAB_MAX)) {
+        struct rwi_slab_block *block = slabs->free[rwi_slab_class(size)];
+
+        if (rwi_likely(block != NULL)) {
+            slabs->free[rwi_slab_class(size)] = block->next;
+            slabs->live++;
+            return block;
+        }
+    }
+#endif
+    return rwi_slabs_alloc_slow(slabs, size);
+}
+
+static inline void rwi_slabs_release(struct rwi_slabs *slabs, void *memory, size_t size)
+{
+#if RW_CHECK_LEVEL < 3
+    if (rwi_likely(size <= RWI_SLAB_MAX)) {
+        struct rwi_slab_block *block = (struct rwi_slab_block *)memory;
+
+        block->next = slabs->free[rwi_slab_class(size)];
+        slabs->free[rwi_slab_class(size)] = block;
+        slabs->live--;
+        return;
+    }
+#endif
+    rwi_slabs_release_slow(slabs, memory, size);
+}
 
 #endif

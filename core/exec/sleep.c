@@ -32,7 +32,7 @@ static enum rw_poll poll_sleep(struct rw_future *self, struct rw_context *cx, st
     struct sleep_future *sleep = (struct sleep_future *)self;
 
     if (sleep->fired) {
-        if (!rw_budget_take(cx)) {
+        if (!rwi_budget_take(cx)) {
             return RW_PENDING;
         }
         *out = rw_nil();
@@ -72,7 +72,7 @@ static void drop_sleep(struct rw_future *self)
     struct sleep_future *sleep = (struct sleep_future *)self;
 
     rw_timer_disarm(sleep->loop, &sleep->timer);
-    rw_loop_release(sleep->loop, sleep, sizeof *sleep);
+    rwi_loop_release(sleep->loop, sleep, sizeof *sleep);
 }
 
 static const struct rw_future_vtable sleep_vtable = {"sleep", 0, poll_sleep, cancel_sleep, drop_sleep};
@@ -80,7 +80,7 @@ static const struct rw_future_vtable yield_vtable = {"yield_now", 0, poll_sleep,
 
 static struct rw_future *new_sleep(struct rw_loop *loop, int64_t deadline_ns, const struct rw_future_vtable *vtable)
 {
-    struct sleep_future *sleep = rw_loop_alloc(loop, sizeof *sleep);
+    struct sleep_future *sleep = rwi_loop_alloc(loop, sizeof *sleep);
 
     if (sleep == NULL) {
         return rw_failed(loop, RW_ERR_NOMEM);
@@ -189,7 +189,7 @@ static void drop_timeout(struct rw_future *self)
 
     rw_timer_disarm(timeout->loop, &timeout->timer);
     rw_future_drop(timeout->inner);
-    rw_loop_release(timeout->loop, timeout, sizeof *timeout);
+    rwi_loop_release(timeout->loop, timeout, sizeof *timeout);
 }
 
 static const struct rw_future_vtable timeout_vtable = {"timeout", 0, poll_timeout, cancel_timeout, drop_timeout};
@@ -197,7 +197,7 @@ static const struct rw_future_vtable timeout_vtable = {"timeout", 0, poll_timeou
 struct rw_future *rw_timeout(struct rw_loop *loop, struct rw_future *future, int64_t deadline_ns)
 {
     RW_REQUIRE(future != NULL);
-    struct timeout_future *timeout = rw_loop_alloc(loop, sizeof *timeout);
+    struct timeout_future *timeout = rwi_loop_alloc(loop, sizeof *timeout);
 
     if (timeout == NULL) {
         rw_future_drop(future);

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "exec/cancel.h"
 #include "exec/executor.h"
+#include "exec/future.h"
 #include "exec/scope.h"
 #include "exec/waker.h"
 
@@ -83,7 +84,7 @@ static void destroy_task(struct rw_object *object)
     }
     rw_value_drop(&task->out.value);
     rwi_extra_free(task);
-    rw_loop_release(loop, task, sizeof *task);
+    rwi_loop_release(loop, task, sizeof *task);
 }
 
 static const struct rw_object_type task_type = {"task", false, destroy_task};
@@ -92,7 +93,7 @@ static void queue(struct rw_task *task)
 {
     RW_ASSERT(task->job.next == NULL);
     set_state(task, RW_TASK_QUEUED);
-    rw_loop_queue(task->loop, &task->job);
+    rwi_executor_push(rwi_executor_of(task->loop), &task->job);
 }
 
 void rw_task_wake(struct rw_task *task)
@@ -142,7 +143,7 @@ static void finish(struct rw_task *task, struct rw_value value)
     rwi_remote_detach(task);
     rwi_executor_of(task->loop)->stats.tasks_live--;
     rwi_scope_release(task->base, task, &task->out.value);
-    rw_object_unref(&task->object);
+    rw_task_unref(task);
 }
 
 void rwi_task_kill(struct rw_task *task)
@@ -196,7 +197,7 @@ static void run_task(struct rw_job *job, struct rw_loop *loop)
     executor->stats.polls++;
     executor->current = task;
     executor->budget_left = executor->budget;
-    enum rw_poll poll = rw_poll(task->future, &cx, &value);
+    enum rw_poll poll = rwi_poll(task->future, &cx, &value);
 
     executor->current = NULL;
     if (poll == RW_READY) {
@@ -212,7 +213,7 @@ struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future, const s
 {
     struct rwi_executor *executor = rwi_executor_of(loop);
     struct rw_scope *scope = options != NULL && options->scope != NULL ? options->scope : executor->root;
-    struct rw_task *task = executor->ending ? NULL : rw_loop_alloc(loop, sizeof *task);
+    struct rw_task *task = executor->ending ? NULL : rwi_loop_alloc(loop, sizeof *task);
 
     RW_REQUIRE(future != NULL);
     RW_REQUIRE(scope->loop == loop);
@@ -227,7 +228,7 @@ struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future, const s
                              .state = RW_TASK_WAITING,
                              .id = executor->next_id++};
     if (options != NULL && rwi_extra_init(task, options) != 0) {
-        rw_loop_release(loop, task, sizeof *task);
+        rwi_loop_release(loop, task, sizeof *task);
         rw_future_drop(future);
         return NULL;
     }
@@ -244,7 +245,7 @@ struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future, const s
 struct rw_task *rw_task_ref(struct rw_task *task)
 {
     RW_ASSERT(task->object.ref_count > 0);
-    rw_object_ref(&task->object);
+    task->object.ref_count++;
     return task;
 }
 
@@ -252,7 +253,10 @@ void rw_task_unref(struct rw_task *task)
 {
     if (task != NULL) {
         RW_ASSERT(task->object.ref_count > 0);
-        rw_object_unref(&task->object);
+        task->object.ref_count--;
+        if (task->object.ref_count == 0) {
+            destroy_task(&task->object);
+        }
     }
 }
 
@@ -305,6 +309,15 @@ struct rw_object *rw_task_object(struct rw_task *task)
 {
     RW_ASSERT(task->object.type == &task_type);
     return &task->object;
+}
+
+struct rw_task *rw_task_of(const struct rw_value *value)
+{
+    RW_ASSERT(value->kind <= RW_KIND_NATIVE);
+    if (value->kind != RW_KIND_HANDLE || value->as.handle->type != &task_type) {
+        return NULL;
+    }
+    return task_of_object(value->as.handle);
 }
 
 struct rw_task *rw_task_current(const struct rw_loop *loop)
