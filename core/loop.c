@@ -106,6 +106,21 @@ static void run_down(struct rw_loop *loop)
     }
 }
 
+/* Jobs that still run on a pool have to end before the inbox may close. Their threads may need the host's lock to get there. */
+static void await_blocking(struct rw_loop *loop)
+{
+    while (loop->executor.stats.blocking_live > 0 && loop->executor.sys->sim == NULL) {
+        if (loop->hooks.before != NULL) {
+            loop->hooks.before(loop->hooks.arg);
+        }
+        rwi_inbox_wait(loop->inbox);
+        if (loop->hooks.after != NULL) {
+            loop->hooks.after(loop->hooks.arg);
+        }
+        rwi_inbox_drain(loop->inbox, loop);
+    }
+}
+
 void rw_loop_free(struct rw_loop *loop)
 {
     if (loop == NULL) {
@@ -113,13 +128,13 @@ void rw_loop_free(struct rw_loop *loop)
     }
     RW_REQUIRE(!loop->executor.running);
     RW_REQUIRE(!loop->executor.zombie);
-    loop->hooks = (struct rw_wait_hooks){0};
     if (!loop->forked) {
         RW_REQUIRE(rw_loop_is_own_thread(loop));
         run_down(loop);
     }
     rwi_executor_end(&loop->executor);
     if (!loop->forked) {
+        await_blocking(loop);
         rw_pool_unref(loop->executor.pool);
     }
     loop->executor.pool = NULL;
@@ -148,17 +163,22 @@ static int64_t choose_timeout(struct rw_loop *loop, unsigned flags)
 /* The hooks frame only the sleep: wakers may belong to a host and need its lock. */
 static int wait_with_hooks(struct rw_loop *loop, int64_t timeout_ns)
 {
+    int hook_err = 0;
+
+    RW_ASSERT(loop->executor.running);
+    RW_ASSERT(timeout_ns >= 0);
     if (timeout_ns != 0 && loop->hooks.before != NULL) {
         loop->hooks.before(loop->hooks.arg);
     }
     int err = rwi_reactor_sleep(&loop->reactor, timeout_ns);
 
     if (timeout_ns != 0 && loop->hooks.after != NULL) {
-        int hook_err = loop->hooks.after(loop->hooks.arg);
-
-        err = hook_err < 0 ? hook_err : err;
+        hook_err = loop->hooks.after(loop->hooks.arg);
     }
-    return err < 0 ? err : rwi_reactor_dispatch(&loop->reactor);
+    if (err >= 0) {
+        err = rwi_reactor_dispatch(&loop->reactor); /* also when the hook failed: edges come once */
+    }
+    return hook_err < 0 ? hook_err : err;
 }
 
 static bool is_poll_due(const struct rw_loop *loop, unsigned flags)
@@ -169,9 +189,16 @@ static bool is_poll_due(const struct rw_loop *loop, unsigned flags)
     return loop->executor.stats.jobs_run - loop->jobs_at_poll >= POLL_INTERVAL;
 }
 
+static bool has_mail(const struct rw_loop *loop)
+{
+    RW_ASSERT(loop->inbox != NULL);
+    return rwi_inbox_has_mail(loop->inbox) || __atomic_load_n(&loop->inbox->wake_all, __ATOMIC_RELAXED) != 0;
+}
+
 static void take_mail(struct rw_loop *loop)
 {
-    if (!rwi_inbox_has_mail(loop->inbox) && __atomic_load_n(&loop->inbox->wake_all, __ATOMIC_RELAXED) == 0) {
+    RW_ASSERT(loop->executor.running);
+    if (!has_mail(loop)) {
         return;
     }
     rwi_inbox_drain(loop->inbox, loop);
@@ -200,6 +227,7 @@ static size_t run_queue(struct rw_loop *loop, int64_t budget_ns)
     if (budget_ns == 0) {
         return rwi_executor_run(&loop->executor, NULL, NULL);
     }
+    rw_loop_update_now(loop); /* a turn that did not look at the clock has an old one */
     budget.end_ns = rw_deadline_after(loop, budget_ns);
     return rwi_executor_run(&loop->executor, has_time, &budget);
 }
@@ -261,9 +289,11 @@ int rw_block_on(struct rw_loop *loop, struct rw_future *future, struct rw_value 
     RW_REQUIRE(future != NULL);
     RW_REQUIRE(out != NULL);
     *out = rw_nil();
-    if (loop->executor.running) {
+    if (loop->executor.running || !rw_loop_is_own_thread(loop)) {
+        int err = loop->executor.running ? RW_ERR_STATE : RW_ERR_THREAD;
+
         rw_future_drop(future);
-        return RW_ERR_STATE;
+        return err;
     }
     struct rw_task *task = rw_spawn(loop, future, NULL);
 
@@ -294,20 +324,22 @@ int rw_loop_fd(struct rw_loop *loop)
 
 int64_t rw_loop_deadline(const struct rw_loop *loop)
 {
-    return loop->again ? RW_NOW : rwi_executor_deadline(&loop->executor);
+    /* Not parked: the last turn left work, which the host may have taken out again; a wake would not be seen. */
+    return loop->again || !loop->parked ? RW_NOW : rwi_executor_deadline(&loop->executor);
 }
 
 bool rw_loop_is_idle(const struct rw_loop *loop)
 {
     const struct rwi_executor *executor = &loop->executor;
 
-    if (loop->again || rwi_executor_deadline(executor) != RW_NEVER || rwi_inbox_has_mail(loop->inbox)) {
+    if (loop->again || rwi_executor_deadline(executor) != RW_NEVER) {
         return false;
     }
+    /* Holders before mail: the last one may send and go between the two looks. */
     if (executor->stats.blocking_live > 0 || rwi_remote_may_wake(loop)) {
         return false;
     }
-    return !rwi_reactor_has_waiters(&loop->reactor);
+    return !has_mail(loop) && !rwi_reactor_has_waiters(&loop->reactor);
 }
 
 int64_t rw_loop_now(const struct rw_loop *loop)
@@ -339,8 +371,11 @@ void rw_loop_adopt_thread(struct rw_loop *loop)
 
 void rw_loop_after_fork(struct rw_loop *loop)
 {
+    RW_REQUIRE(loop != NULL);
+    RW_REQUIRE(!loop->executor.zombie);
     loop->forked = true;
     loop->executor.running = false;
+    rwi_inbox_unpark(loop->inbox); /* so that nothing of ours is written to the parent's descriptor */
     rwi_reactor_after_fork(&loop->reactor);
 }
 

@@ -14,6 +14,7 @@
 #include "base/inbox.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -170,6 +171,19 @@ void rwi_inbox_unpark(struct rwi_inbox *inbox)
 
     RW_ASSERT(before <= RWI_NOTIFIED);
     (void)before;
+}
+
+void rwi_inbox_wait(struct rwi_inbox *inbox)
+{
+    struct pollfd event = {.fd = inbox->event_fd, .events = POLLIN};
+    uint64_t counter;
+
+    RW_ASSERT(inbox->event_fd >= 0);
+    if (rwi_inbox_park(inbox) && poll(&event, 1, -1) > 0 &&
+        read(inbox->event_fd, &counter, sizeof counter) < 0) {
+        RW_ASSERT(errno == EAGAIN || errno == EINTR);
+    }
+    rwi_inbox_unpark(inbox);
 }
 
 void rwi_inbox_close(struct rwi_inbox *inbox)

@@ -58,6 +58,9 @@ size_t rwi_inbox_drain(struct rwi_inbox *inbox, struct rw_loop *loop);
 bool rwi_inbox_park(struct rwi_inbox *inbox);
 void rwi_inbox_unpark(struct rwi_inbox *inbox);
 
+/* The loop's thread: sleeps on the inbox alone, until there is mail or a notification. The loop does not turn any more. */
+void rwi_inbox_wait(struct rwi_inbox *inbox);
+
 /* The loop's thread: true when a drain would find something. */
 bool rwi_inbox_has_mail(const struct rwi_inbox *inbox);
 

@@ -13,7 +13,7 @@ struct rw_pool;
 RW_BEGIN_DECLS
 
 /* A pool of at most `threads` threads, started when needed, with at most `queue` jobs waiting. Counted; belongs to no loop; any thread.
- * The last unref lets running jobs end and joins the threads. In simulation jobs run on the loop's own thread, one per turn. */
+ * The last unref lets running jobs end and joins the threads. In simulation jobs run on the loop's own thread, in order, a turn later. */
 RW_API struct rw_pool *rw_pool_new(const char *name, uint32_t threads, uint32_t queue);
 RW_API struct rw_pool *rw_pool_ref(struct rw_pool *pool);
 RW_API void rw_pool_unref(struct rw_pool *pool);
