@@ -20,8 +20,8 @@ struct rw_loop {
     pthread_t thread;
     struct rw_wait_hooks hooks;
     uint64_t jobs_at_poll; /* executor.stats.jobs_run when the reactor was last polled */
-    bool parked; /* the inbox is, since the last turn */
-    bool again;  /* woken while the last turn ran: the next one must not sleep */
+    bool parked;           /* the inbox is, since the last turn */
+    bool again;            /* woken while the last turn ran: the next one must not sleep */
     bool forked;
 };
 

@@ -18,11 +18,11 @@
 /* Prints what failed, where, and ends the process. */
 _Noreturn void rwi_check_failed(const char *file, int line, const char *function, const char *condition);
 
-#define RW_REQUIRE(condition)                                                                                          \
-    do {                                                                                                               \
-        if (__builtin_expect(!(condition), 0)) {                                                                       \
-            rwi_check_failed(__FILE__, __LINE__, __func__, #condition);                                                \
-        }                                                                                                              \
+#define RW_REQUIRE(condition)                                                                                \
+    do {                                                                                                     \
+        if (__builtin_expect(!(condition), 0)) {                                                             \
+            rwi_check_failed(__FILE__, __LINE__, __func__, #condition);                                      \
+        }                                                                                                    \
     } while (0)
 
 #if RW_CHECK_LEVEL >= 2

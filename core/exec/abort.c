@@ -77,7 +77,8 @@ static void drop_abortable(struct rw_future *self)
     rwi_loop_release(abortable->loop, abortable, sizeof *abortable);
 }
 
-static const struct rw_future_vtable abortable_vtable = {"abortable", 0, poll_abortable, cancel_abortable, drop_abortable};
+static const struct rw_future_vtable abortable_vtable = {"abortable", 0, poll_abortable, cancel_abortable,
+                                                         drop_abortable};
 
 struct rw_future *rw_abortable(struct rw_loop *loop, struct rw_future *future, struct rw_abortable **handle)
 {
@@ -163,8 +164,8 @@ static void drop_shield(struct rw_future *self)
     rwi_loop_release(shield->loop, shield, sizeof *shield);
 }
 
-static const struct rw_future_vtable shield_vtable = {"shield", RW_FUTURE_SHIELDED, poll_shield, cancel_shield,
-                                                      drop_shield};
+static const struct rw_future_vtable shield_vtable = {"shield", RW_FUTURE_SHIELDED, poll_shield,
+                                                      cancel_shield, drop_shield};
 
 struct rw_future *rw_shield(struct rw_loop *loop, struct rw_future *future, int64_t deadline_ns)
 {

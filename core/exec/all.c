@@ -121,7 +121,8 @@ static const struct rw_future_vtable join_vtable = {"join", 0, poll_all, cancel_
 static const struct rw_future_vtable first_vtable = {"first", 0, poll_all, cancel_all, drop_all};
 
 /* Drops the futures from `begin` on. */
-static struct rw_future *give_up(struct rw_loop *loop, struct rw_future *const *futures, size_t begin, size_t count)
+static struct rw_future *give_up(struct rw_loop *loop, struct rw_future *const *futures, size_t begin,
+                                 size_t count)
 {
     RW_ASSERT(begin <= count);
     for (size_t i = begin; i < count; i++) {
@@ -130,7 +131,8 @@ static struct rw_future *give_up(struct rw_loop *loop, struct rw_future *const *
     return rw_failed(loop, RW_ERR_NOMEM);
 }
 
-static struct rw_future *new_all(struct rw_loop *loop, struct rw_future *const *futures, size_t count, bool is_first)
+static struct rw_future *new_all(struct rw_loop *loop, struct rw_future *const *futures, size_t count,
+                                 bool is_first)
 {
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(futures != NULL || count == 0);

@@ -89,12 +89,17 @@ void rwi_extra_free(struct rw_task *task)
     task->extra = NULL;
 }
 
-static void stop_pause(struct rw_task *task)
+/* True when there was one. */
+static bool stop_pause(struct rw_task *task)
 {
-    if (task->extra != NULL) {
+    bool was_pausing = task->extra != NULL && task->extra->pausing;
+
+    if (was_pausing) {
         rw_timer_disarm(task->loop, &task->extra->pause);
         task->extra->pausing = false;
     }
+    RW_ASSERT(task->extra == NULL || !rw_timer_is_armed(&task->extra->pause));
+    return was_pausing;
 }
 
 void rwi_extra_done(struct rw_task *task)
@@ -157,9 +162,11 @@ void rwi_task_refresh_cancel(struct rw_task *task)
     }
     task->effective = effective;
     if (!effective) {
-        stop_pause(task);
         if (task->extra != NULL) {
             task->extra->deliveries = 0;
+        }
+        if (stop_pause(task)) {
+            rw_task_wake(task); /* the await that was refused may begin now */
         }
         return;
     }

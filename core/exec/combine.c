@@ -73,8 +73,10 @@ static void cancel_chain(struct rw_future *self)
 {
     struct chain_future *chain = (struct chain_future *)self;
 
-    RW_ASSERT(chain->inner != NULL);
-    rw_future_cancel(chain->inner);
+    RW_ASSERT(chain->waker.vtable != NULL);
+    if (chain->inner != NULL) { /* else fn is running, and what it makes will be told */
+        rw_future_cancel(chain->inner);
+    }
     rw_waker_wake(&chain->waker);
 }
 
@@ -116,7 +118,8 @@ static struct chain_future *new_chain(struct rw_loop *loop, enum chain_kind kind
 }
 
 struct rw_future *rw_map(struct rw_loop *loop, struct rw_future *future,
-                         struct rw_value (*fn)(void *arg, struct rw_value value), void (*drop)(void *arg), void *arg)
+                         struct rw_value (*fn)(void *arg, struct rw_value value), void (*drop)(void *arg),
+                         void *arg)
 {
     RW_REQUIRE(fn != NULL);
     struct chain_future *chain = new_chain(loop, CHAIN_MAP, future, drop, arg);
@@ -129,8 +132,8 @@ struct rw_future *rw_map(struct rw_loop *loop, struct rw_future *future,
 }
 
 static struct rw_future *new_then(struct rw_loop *loop, enum chain_kind kind, struct rw_future *future,
-                                  struct rw_future *(*fn)(void *arg, struct rw_value value), void (*drop)(void *arg),
-                                  void *arg)
+                                  struct rw_future *(*fn)(void *arg, struct rw_value value),
+                                  void (*drop)(void *arg), void *arg)
 {
     RW_REQUIRE(fn != NULL);
     struct chain_future *chain = new_chain(loop, kind, future, drop, arg);
@@ -143,13 +146,15 @@ static struct rw_future *new_then(struct rw_loop *loop, enum chain_kind kind, st
 }
 
 struct rw_future *rw_and_then(struct rw_loop *loop, struct rw_future *future,
-                              struct rw_future *(*fn)(void *arg, struct rw_value value), void (*drop)(void *arg), void *arg)
+                              struct rw_future *(*fn)(void *arg, struct rw_value value),
+                              void (*drop)(void *arg), void *arg)
 {
     return new_then(loop, CHAIN_AND_THEN, future, fn, drop, arg);
 }
 
 struct rw_future *rw_or_else(struct rw_loop *loop, struct rw_future *future,
-                             struct rw_future *(*fn)(void *arg, struct rw_value failure), void (*drop)(void *arg), void *arg)
+                             struct rw_future *(*fn)(void *arg, struct rw_value failure),
+                             void (*drop)(void *arg), void *arg)
 {
     return new_then(loop, CHAIN_OR_ELSE, future, fn, drop, arg);
 }

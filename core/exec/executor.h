@@ -18,7 +18,8 @@ struct rwi_inbox;
 struct rwi_sys;
 
 struct rwi_executor {
-    struct rw_job *queue_head; /* ends with the executor's own `queue_end`, so that next != NULL means "queued" */
+    struct rw_job
+        *queue_head; /* ends with the executor's own `queue_end`, so that next != NULL means "queued" */
     struct rw_job *queue_tail;
     struct rw_job queue_end;
     size_t queue_count;

@@ -86,12 +86,14 @@ static void take_letter(struct rwi_inbox_node *node, struct rw_loop *loop)
 {
     struct letter *letter = rwi_container_of(node, struct letter, node);
 
-    if (loop != NULL && letter->fn != NULL) {
+    bool is_live = loop != NULL && !rwi_executor_of(loop)->ending;
+
+    if (is_live && letter->fn != NULL) {
         letter->job.run = run_letter;
         rw_loop_queue(loop, &letter->job);
         return;
     }
-    if (loop != NULL) {
+    if (is_live) {
         spawn_made(letter, loop);
     } else if (letter->drop != NULL) {
         letter->drop(letter->arg);
@@ -129,7 +131,8 @@ static int send(struct rw_handle *handle, const struct letter *content)
     return 0;
 }
 
-int rw_handle_post(struct rw_handle *handle, void (*fn)(void *arg, struct rw_loop *loop), void (*drop)(void *arg), void *arg)
+int rw_handle_post(struct rw_handle *handle, void (*fn)(void *arg, struct rw_loop *loop),
+                   void (*drop)(void *arg), void *arg)
 {
     RW_REQUIRE(fn != NULL);
     return send(handle, &(struct letter){.fn = fn, .drop = drop, .arg = arg});

@@ -9,12 +9,16 @@
 #include "exec/scope.h"
 #include "exec/task.h"
 
-static bool visit_scope(struct rw_scope *scope, bool (*visit)(void *arg, const struct rw_task_info *info), void *arg)
+static bool visit_scope(struct rw_scope *scope, bool (*visit)(void *arg, const struct rw_task_info *info),
+                        void *arg)
 {
     for (struct rwi_list *node = scope->tasks.next; node != &scope->tasks; node = node->next) {
         const struct rw_task *task = rwi_task_of_sibling(node);
 
-        RW_ASSERT(task->future != NULL);
+        RW_ASSERT(task->base == scope);
+        if (task->state == RW_TASK_DONE) {
+            continue; /* asked from within its end: it is about to leave */
+        }
         struct rw_task_info info = {.id = task->id,
                                     .name = rw_task_name(task),
                                     .future = task->future->vtable->name,

@@ -283,7 +283,8 @@ void rwi_scope_adopt(struct rw_scope *scope, struct rw_task *task)
     task->effective = scope->effective; /* true: it never runs */
 }
 
-struct rw_task *rw_scope_spawn(struct rw_scope *scope, struct rw_future *future, const struct rw_spawn_options *options)
+struct rw_task *rw_scope_spawn(struct rw_scope *scope, struct rw_future *future,
+                               const struct rw_spawn_options *options)
 {
     struct rw_spawn_options with_scope = {0};
 

@@ -32,8 +32,8 @@ struct rw_scope {
     int64_t deadline_ns;
     char *name;
     char *reason;
-    struct rw_waker joiner;    /* of the join future; borrowed */
-    struct rw_value body;      /* how the body ended, once joining */
+    struct rw_waker joiner;     /* of the join future; borrowed */
+    struct rw_value body;       /* how the body ended, once joining */
     struct rw_error **failures; /* not cancellations; in the order they happened */
     size_t failure_count;
     size_t failure_capacity;

@@ -22,8 +22,8 @@ static void keep_failure(struct rw_scope *scope, const struct rw_value *failure)
     RW_ASSERT(rw_is_failure(failure));
     if (scope->failure_count == scope->failure_capacity) {
         size_t capacity = scope->failure_capacity == 0 ? 4 : scope->failure_capacity * 2;
-        struct rw_error **failures =
-            rwi_mem_resize(scope->failures, scope->failure_capacity * sizeof *failures, capacity * sizeof *failures);
+        struct rw_error **failures = rwi_mem_resize(
+            scope->failures, scope->failure_capacity * sizeof *failures, capacity * sizeof *failures);
 
         if (failures == NULL) {
             return;
@@ -127,7 +127,8 @@ static void drop_join(struct rw_future *self)
     rwi_loop_release(loop, join, sizeof *join);
 }
 
-static const struct rw_future_vtable join_vtable = {"scope.join", RW_FUTURE_SHIELDED, poll_join, cancel_join, drop_join};
+static const struct rw_future_vtable join_vtable = {"scope.join", RW_FUTURE_SHIELDED, poll_join, cancel_join,
+                                                    drop_join};
 
 struct rw_future *rw_scope_join(struct rw_scope *scope, struct rw_value body)
 {
@@ -179,7 +180,8 @@ static struct rw_value gather_failures(struct rw_scope *scope)
 
     for (size_t i = 1; i < scope->failure_count; i++) {
         if (scope->failures[i] != first) {
-            (void)rw_error_add_other(first, rw_error_ref(scope->failures[i])); /* no memory: one fewer is told */
+            (void)rw_error_add_other(first,
+                                     rw_error_ref(scope->failures[i])); /* no memory: one fewer is told */
         }
     }
     return rw_failure_of(rw_error_ref(first));
@@ -256,7 +258,8 @@ void rw_scope_abandon(struct rw_scope *scope)
         return;
     }
     while (scope->owner != NULL && scope->owner->scope != scope) {
-        rw_scope_abandon(rw_scope_ref(scope->owner->scope)); /* inner ones first; at most as deep as one level */
+        rw_scope_abandon(
+            rw_scope_ref(scope->owner->scope)); /* inner ones first; at most as deep as one level */
     }
     rwi_scope_abort(scope);
     while ((node = rwi_list_first(&scope->tasks)) != NULL) {

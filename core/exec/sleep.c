@@ -78,7 +78,8 @@ static void drop_sleep(struct rw_future *self)
 static const struct rw_future_vtable sleep_vtable = {"sleep", 0, poll_sleep, cancel_sleep, drop_sleep};
 static const struct rw_future_vtable yield_vtable = {"yield_now", 0, poll_sleep, cancel_sleep, drop_sleep};
 
-static struct rw_future *new_sleep(struct rw_loop *loop, int64_t deadline_ns, const struct rw_future_vtable *vtable)
+static struct rw_future *new_sleep(struct rw_loop *loop, int64_t deadline_ns,
+                                   const struct rw_future_vtable *vtable)
 {
     struct sleep_future *sleep = rwi_loop_alloc(loop, sizeof *sleep);
 
@@ -192,7 +193,8 @@ static void drop_timeout(struct rw_future *self)
     rwi_loop_release(timeout->loop, timeout, sizeof *timeout);
 }
 
-static const struct rw_future_vtable timeout_vtable = {"timeout", 0, poll_timeout, cancel_timeout, drop_timeout};
+static const struct rw_future_vtable timeout_vtable = {"timeout", 0, poll_timeout, cancel_timeout,
+                                                       drop_timeout};
 
 struct rw_future *rw_timeout(struct rw_loop *loop, struct rw_future *future, int64_t deadline_ns)
 {

@@ -17,6 +17,7 @@
  */
 #include "exec/task.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/check.h"
@@ -91,9 +92,14 @@ static const struct rw_object_type task_type = {"task", false, destroy_task};
 
 static void queue(struct rw_task *task)
 {
+    struct rwi_executor *executor = rwi_executor_of(task->loop);
+
     RW_ASSERT(task->job.next == NULL);
+    if (rwi_unlikely(executor->ending)) {
+        return; /* killed before long, in whatever state it is */
+    }
     set_state(task, RW_TASK_QUEUED);
-    rwi_executor_push(rwi_executor_of(task->loop), &task->job);
+    rwi_executor_push(executor, &task->job);
 }
 
 void rw_task_wake(struct rw_task *task)
@@ -209,15 +215,18 @@ static void run_task(struct rw_job *job, struct rw_loop *loop)
     }
 }
 
-struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future, const struct rw_spawn_options *options)
+struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future,
+                         const struct rw_spawn_options *options)
 {
     struct rwi_executor *executor = rwi_executor_of(loop);
     struct rw_scope *scope = options != NULL && options->scope != NULL ? options->scope : executor->root;
-    struct rw_task *task = executor->ending ? NULL : rwi_loop_alloc(loop, sizeof *task);
+    bool is_refused = executor->ending || !rw_scope_is_open(scope);
+    struct rw_task *task = is_refused ? NULL : rwi_loop_alloc(loop, sizeof *task);
 
     RW_REQUIRE(future != NULL);
     RW_REQUIRE(scope->loop == loop);
     if (task == NULL) {
+        errno = is_refused ? EINVAL : ENOMEM;
         rw_future_drop(future);
         return NULL;
     }
@@ -301,7 +310,8 @@ struct rw_loop *rw_task_loop(const struct rw_task *task)
 
 struct rw_scope *rw_task_scope(const struct rw_task *task)
 {
-    RW_ASSERT(task->scope != NULL);
+    RW_REQUIRE(task != NULL);
+    RW_ASSERT((task->scope == NULL) == (task->state == RW_TASK_DONE));
     return task->scope;
 }
 
@@ -327,7 +337,8 @@ struct rw_task *rw_task_current(const struct rw_loop *loop)
 }
 
 void rw_loop_set_unhandled(struct rw_loop *loop,
-                           void (*unhandled)(void *arg, struct rw_task *task, const struct rw_value *value), void *arg)
+                           void (*unhandled)(void *arg, struct rw_task *task, const struct rw_value *value),
+                           void *arg)
 {
     struct rwi_executor *executor = rwi_executor_of(loop);
 

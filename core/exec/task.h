@@ -20,7 +20,6 @@ struct rw_task {
     uint8_t state;            /* enum rw_task_state */
     bool woken;               /* while running: run it once more */
     bool cancelled;           /* rw_task_cancel: level-triggered */
-    bool cancel_seen;         /* `effective` as the future was last told */
     bool effective;           /* cancelled by itself or by a scope around its awaits */
     bool started;
     bool seen;       /* somebody has looked at the outcome */

@@ -100,8 +100,8 @@ static int grow(struct rwi_timers *timers)
 {
     RW_ASSERT(timers->count + 1 >= timers->capacity);
     uint32_t capacity = timers->capacity == 0 ? FIRST_CAPACITY : timers->capacity * 2;
-    struct rwi_timer_entry *entries = rwi_mem_resize(timers->entries, timers->capacity * sizeof *entries,
-                                                     capacity * sizeof *entries);
+    struct rwi_timer_entry *entries =
+        rwi_mem_resize(timers->entries, timers->capacity * sizeof *entries, capacity * sizeof *entries);
 
     if (entries == NULL) {
         return RW_ERR_NOMEM;

@@ -18,7 +18,8 @@ int main(void)
     struct rw_sender *sender;
     struct rw_receiver *receiver;
 
-    if (loop == NULL || numbers == NULL || rw_channel_open(loop, 2, RW_CHANNEL_LOCAL, &sender, &receiver) != 0) {
+    if (loop == NULL || numbers == NULL ||
+        rw_channel_open(loop, 2, RW_CHANNEL_LOCAL, &sender, &receiver) != 0) {
         perror("ropewalk");
         return 1;
     }
