@@ -28,6 +28,18 @@ ifeq ($(filter clean distclean help,$(MAKECMDGOALS)),)
 include build/config.mk
 endif
 
+# What a newcomer runs first installs what it needs (DEPS=no: is told, by what fails), and before the machine is looked at.
+ifneq ($(DEPS),no)
+ifneq ($(filter check demo bench test test-lua test-python test-cases test-san,$(MAKECMDGOALS)),)
+build/config.mk: build/deps.ok
+endif
+endif
+
+build/deps.ok: tools/deps.sh tools/configure.sh
+	@mkdir -p $(@D)
+	@tools/deps.sh
+	@touch $@
+
 build/config.mk: tools/configure.sh
 	@mkdir -p $(@D)
 	@tools/configure.sh > $@.new && mv $@.new $@
@@ -45,7 +57,7 @@ include mk/install.mk
 all: build/release/libropewalk.a build/release/libropewalk.so.$(VERSION)
 
 reconfigure:
-	rm -f build/config.mk
+	rm -f build/config.mk build/deps.ok
 	$(MAKE) build/config.mk
 
 # The virtual environment with the linters stays: nothing in it is made from this tree.

@@ -17,7 +17,7 @@ build/$(1)/bindings/%.o: bindings/%.c build/config.mk
 	$$(COMPILE) $$(BASE_CFLAGS) $$(CFLAGS_$(1)) $$(BINDING_INCLUDES) $$(CFLAGS) -c -o $$@ $$<
 -include $$(HOST_SRC:%.c=build/$(1)/%.d)
 endef
-$(foreach variant,release asan,$(eval $(call host_variant,$(variant))))
+$(foreach variant,$(VARIANTS),$(eval $(call host_variant,$(variant))))
 
 # $(1) variant, $(2) ABI
 lua_objects = $(LUA_BINDING_SRC:bindings/lua/%.c=$(lua_dir_$(1))/$(2)/obj/%.o)

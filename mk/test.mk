@@ -7,16 +7,17 @@
 # that each target below is a choice of lists. Programs:
 #
 #   tests/{core,model,regress}/**/test_*.c           one executable each, linked to the static library of a variant;
-#   tests/harness/{run,test}_*.c, main.c             the runner of the behaviour cases in C, and its tests;
+#   tests/bindings/test_*.c                          the same, with what all hosts share linked in;
+#   tests/cases/run_*.c, test_*.c                    the behaviour cases in C, on tests/harness;
 #   tests/fuzz/fuzz_*.c                              libFuzzer targets, with a plain driver under RW_FUZZ_STANDALONE;
 #   tests/lua/test_*.lua, tests/python/test_*.py     one process each, on every interpreter.
 #
-# Any other .c in those directories is support, linked to each program of the same directory (that of the harness to
-# the fuzzers too, which feed its parser).
+# Any other .c below one of those directories goes into an archive that its programs are linked to; that of
+# tests/harness also serves the cases and the fuzzers.
 
 PYTHON ?= $(PYTHON_$(firstword $(PYTHONS)))
-UNIT_TOPS := core model regress
-TEST_TOPS := $(UNIT_TOPS) harness fuzz
+UNIT_TOPS := core model regress bindings
+TEST_TOPS := $(UNIT_TOPS) cases harness fuzz
 RUN_SUITES = $(PYTHON) tools/run_suites.py $(if $(TOTALS),--append $(TOTALS)) $(if $(ONLY),--only $(ONLY))
 
 # What a full run names; the first of these must be there, on a machine whose own packages are tested. The matrix says
@@ -29,16 +30,15 @@ TOOLS = --tool "need:cc=$(shell command -v $(CC))" --tool "have:clang=$(CLANG)" 
     $(foreach version,3.11 3.12 3.13 3.14 3.15,--tool "$(call need,$(version),$(NEED_PYTHONS)):python-$(version)=$(PYTHON_$(version))")
 
 tests_in = $(sort $(foreach pattern,$(2),$(wildcard tests/$(1)/$(pattern) tests/$(1)/*/$(pattern) tests/$(1)/*/*/$(pattern))))
-test_main_core := $(call tests_in,core,test_*.c)
-test_main_model := $(call tests_in,model,test_*.c)
-test_main_regress := $(call tests_in,regress,test_*.c)
-test_main_harness := $(call tests_in,harness,test_*.c run_*.c main.c)
+$(foreach top,$(UNIT_TOPS) harness,$(eval test_main_$(top) := $(call tests_in,$(top),test_*.c)))
+test_main_cases := $(call tests_in,cases,test_*.c run_*.c)
 test_main_fuzz := $(call tests_in,fuzz,fuzz_*.c)
 own_support = $(filter-out $(test_main_$(1)),$(call tests_in,$(1),*.c))
-test_support = $(call own_support,$(1)) $(if $(filter fuzz,$(1)),$(call own_support,harness))
+# The directories whose archives a directory's programs use.
+support_of = $(foreach top,$(1) $(if $(filter cases fuzz,$(1)),harness),$(if $(call own_support,$(top)),$(top)))
 TEST_C := $(foreach top,$(TEST_TOPS),$(test_main_$(top)) $(call own_support,$(top)))
 
-TEST_INCLUDES := $(CORE_INCLUDES) -Itests -Itests/core -Itests/harness
+TEST_INCLUDES := $(CORE_INCLUDES) -Ibindings -Itests -Itests/core -Itests/harness
 TEST_CFLAGS := -DRW_FUZZ_STANDALONE=1 -DRW_TEST_DATA='"tests"'
 
 # $(1) variant, $(2) top directory
@@ -52,13 +52,20 @@ build/$(1)/tests/%.o: tests/%.c build/config.mk
 endef
 
 define test_programs
-$(call programs,$(1),$(2)): build/$(1)/%: build/$(1)/%.o $(patsubst %.c,build/$(1)/%.o,$(call test_support,$(2))) \
-    build/$(1)/libropewalk.a
-	$$(LINK) -o $$@ $$(filter %.o %.a,$$^) $$(LDFLAGS_$(1)) $$(CORE_LIBS)
+$(call programs,$(1),$(2)): build/$(1)/%: build/$(1)/%.o \
+    $(foreach top,$(call support_of,$(2)),build/$(1)/tests/$(top).a) \
+    $(if $(filter bindings,$(2)),$(HOST_SRC:%.c=build/$(1)/%.o)) build/$(1)/libropewalk.a
+	$$(LINK) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) $$(LDFLAGS_$(1)) $$(CORE_LIBS)
 endef
-$(foreach variant,$(VARIANTS),$(eval $(call test_variant,$(variant))))
-$(foreach variant,$(VARIANTS),$(foreach top,$(TEST_TOPS),\
-    $(if $(test_main_$(top)),$(eval $(call test_programs,$(variant),$(top))))))
+
+define test_archive
+build/$(1)/tests/$(2).a: $(patsubst %.c,build/$(1)/%.o,$(call own_support,$(2)))
+	@rm -f $$@
+	$$(call say,AR) $$(AR) rcs $$@ $$^
+endef
+$(foreach variant,$(VARIANTS),$(eval $(call test_variant,$(variant)))\
+    $(foreach top,$(TEST_TOPS),$(eval $(call test_archive,$(variant),$(top)))\
+        $(if $(test_main_$(top)),$(eval $(call test_programs,$(variant),$(top))))))
 
 # ---- how each kind of suite is run -----------------------------------------------------------------------------------
 
@@ -81,7 +88,7 @@ python_lines = $(foreach version,$(PYTHONS),$(foreach test,$(PYTHON_TESTS),pytho
 
 # The behaviour cases: one data set, and `python -m ropewalk.harness` runs it in every language that it is told of.
 CASES := $(sort $(wildcard tests/cases/*.case))
-cases_lines = $(if $(CASES),$(foreach version,$(PYTHONS),cases-python-$(version)/cases~|~300~|~$(call python_env,$(version))~$(PYTHON_$(version))~-m~ropewalk.harness~tests/cases))
+cases_lines = $(call c_lines,checked,cases,120) $(if $(CASES),$(foreach version,$(PYTHONS),cases-python-$(version)/cases~|~300~|~$(call python_env,$(version))~$(PYTHON_$(version))~-m~ropewalk.harness~tests/cases))
 
 # Seeds in ranges, so that two run at a time; a few hundred are part of test-core.
 SEEDS ?= 10000
@@ -92,12 +99,12 @@ tools_lines = $(foreach test,$(sort $(wildcard tests/tools/test_*.py)),tools/$(b
 
 .PHONY: suites
 suites:
-	@$(call write_list,core,$(foreach top,$(UNIT_TOPS),$(call c_lines,checked,$(top),120)) $(call c_lines,asan,fuzz,60))
+	@$(call write_list,core,$(foreach top,$(UNIT_TOPS) harness,$(call c_lines,checked,$(top),120)) $(call c_lines,asan,fuzz,60))
 	@$(call write_list,lua,$(lua_lines))
 	@$(call write_list,python,$(python_lines))
 	@$(call write_list,cases,$(cases_lines))
 	@$(call write_list,sim,$(sim_lines))
-	@$(call write_list,san-core,$(foreach variant,asan tsan,$(foreach top,$(UNIT_TOPS),$(call c_lines,$(variant),$(top),300))))
+	@$(call write_list,san-core,$(foreach variant,asan tsan,$(foreach top,$(UNIT_TOPS) cases,$(call c_lines,$(variant),$(top),300))))
 	@$(call write_list,san-hosts,$(asan_host_lines))
 	@$(call write_list,tools,$(tools_lines))
 
@@ -117,12 +124,12 @@ asan_host_lines = \
 # ---- what must be built before each list -----------------------------------------------------------------------------
 
 .PHONY: built-core built-lua built-python built-cases built-sim built-san-core built-san-hosts built-tools
-built-core: $(foreach top,$(UNIT_TOPS),$(call programs,checked,$(top))) $(call programs,asan,fuzz)
+built-core: $(foreach top,$(UNIT_TOPS) harness,$(call programs,checked,$(top))) $(call programs,asan,fuzz)
 built-lua: lua
 built-python: python
-built-cases: $(call programs,checked,harness) lua python
+built-cases: $(call programs,checked,cases) $(call programs,release,cases) lua python
 built-sim: $(SIM_PROGRAM)
-built-san-core: $(foreach variant,asan tsan,$(foreach top,$(UNIT_TOPS),$(call programs,$(variant),$(top))))
+built-san-core: $(foreach variant,asan tsan,$(foreach top,$(UNIT_TOPS) cases,$(call programs,$(variant),$(top))))
 built-san-hosts: $(foreach abi,$(ASAN_LUA),build/asan/lua/$(abi)/ropewalk/core.so) \
     $(foreach version,$(ASAN_PYTHON),python-asan-$(version))
 built-tools: all lua
@@ -150,7 +157,7 @@ FUZZ_SECONDS ?= 600
 FUZZERS := $(basename $(notdir $(test_main_fuzz)))
 FUZZ_CFLAGS := -std=gnu11 -pthread -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DRW_CHECK_LEVEL=3 \
     -MMD -MP -DRW_TEST_DATA='"tests"' $(TEST_INCLUDES)
-FUZZ_OBJECTS := $(CORE_SRC:%.c=build/fuzz/%.o) $(patsubst %.c,build/fuzz/%.o,$(call test_support,fuzz))
+FUZZ_OBJECTS := $(CORE_SRC:%.c=build/fuzz/%.o) $(patsubst %.c,build/fuzz/%.o,$(foreach top,$(call support_of,fuzz),$(call own_support,$(top))))
 
 build/fuzz/%.o: %.c build/config.mk
 	@mkdir -p $(@D)

@@ -34,7 +34,8 @@ SPDX = "SPDX-License-Identifier: MIT"
 _ASSERT = re.compile(r"\bRW_(?:REQUIRE|ASSERT|VERIFY)\w*\s*\(")
 _UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 _MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:home|root|work|Users)/[\w.]+")
-_TYPEDEF_STRUCT = re.compile(r"\btypedef\s+(?:struct|union)\b")
+# A function type that returns a struct has a parenthesis before anything ends.
+_TYPEDEF_STRUCT = re.compile(r"\btypedef\s+(?:struct|union)\b(?=[^(;]*[{;])")
 _PROTOTYPE = re.compile(r"^RW_API\b[^;{]*?\b(rw_\w+)\s*\([^;{]*\)[^;{]*;", re.MULTILINE | re.DOTALL)
 _CONTROL = re.compile(r"\b(if|for|while|else|do|switch)\b")
 

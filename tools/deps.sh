@@ -4,18 +4,18 @@
 # deps.sh - install what `make check`, `make test`, `make demo` and `make bench` need, where it is missing.
 #
 # Debian packages through apt-get (as root), Python tools into build/venv, the Rust peer of the benchmarks through
-# cargo. Asks nothing. Without root it names the packages that are missing and ends with status 1. `--ci` leaves out
-# what only the benchmarks need.
+# cargo. Asks nothing. Without root it names the packages that are missing and ends with status 1. What only the
+# benchmarks need comes with --bench.
 set -eu
 cd "$(dirname "$0")/.."
 
-bench=yes
-[ "${1:-}" = --ci ] && bench=no
+bench=no
+[ "${1:-}" = --bench ] && bench=yes
 
 packages="gcc make pkg-config git libc6-dev clang-14 clang-format-14 libclang-rt-14-dev
     lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev lua5.4 liblua5.4-dev luajit libluajit-5.1-dev
     lua-check debootstrap"
-[ "$bench" = yes ] && packages="$packages libuv1-dev lua-luv lua-luv-dev"
+[ "$bench" = no ] || packages="$packages libuv1-dev lua-luv lua-luv-dev"
 
 # A Python 3.11 of any origin will do, with its headers; only where there is none is Debian's asked for.
 if [ -z "$(tools/configure.sh | grep '^PYTHON_3.11 ')" ]; then
@@ -36,7 +36,6 @@ if [ -n "$missing" ]; then
     apt-get update -q
     # shellcheck disable=SC2086
     apt-get install -qy --no-install-recommends $missing
-    rm -f build/config.mk
 fi
 
 python=$(tools/configure.sh | sed -n 's/^PYTHON_3.11 := //p')
@@ -49,13 +48,17 @@ make_venv() {
 }
 mkdir -p build
 [ -x build/venv/bin/pip ] || make_venv
-wanted="ruff==0.14.5 mypy==1.18.2 setuptools>=77 wheel build"
-[ "$bench" = yes ] && wanted="$wanted uvloop"
-# shellcheck disable=SC2086
-if [ ! -f build/venv/wanted ] || [ "$(cat build/venv/wanted)" != "$wanted" ]; then
-    build/venv/bin/python -m pip install -q --upgrade $wanted
-    echo "$wanted" > build/venv/wanted
-fi
+# install LIST WORD...: a list that was installed once is not asked for again.
+install() {
+    list=build/venv/$1
+    shift
+    if [ "$(cat "$list" 2>/dev/null)" != "$*" ]; then
+        build/venv/bin/python -m pip install -q --upgrade "$@"
+        echo "$*" > "$list"
+    fi
+}
+install wanted-check ruff==0.14.5 mypy==1.18.2 "setuptools>=77" wheel build
+[ "$bench" = no ] || install wanted-bench uvloop
 
 if [ "$bench" = yes ] && ! command -v cargo >/dev/null; then
     if [ "$(id -u)" != 0 ]; then

@@ -100,6 +100,10 @@ class Layers(unittest.TestCase):
         self.assert_one(problems(core__io__tcp_dot_c=text), "core/io/tcp.c:4: close() goes around the sys table")
         self.assertEqual(problems(core__base__sys_linux_dot_c=text), [])
 
+    def test_a_function_of_the_file_itself_is_no_system_call(self) -> None:
+        text = "static int send(int a)\n{\n    return a;\n}\nint f(void)\n{\n    return send(1);\n}\n"
+        self.assertEqual(problems(core__exec__handle_dot_c=text), [])
+
     def test_a_mutable_global_is_found_and_a_constant_is_not(self) -> None:
         dump = (
             "x.o:     file format elf64-x86-64\n"

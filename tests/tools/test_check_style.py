@@ -68,6 +68,7 @@ class CheckStyle(unittest.TestCase):
 
     def test_a_typedef_of_a_function_is_clean(self) -> None:
         self.assertEqual(of_task(DENSE_BODY + "typedef void (*fn)(struct s *);\n"), [])
+        self.assertEqual(of_task(DENSE_BODY + "typedef struct s *(*make)(void);\ntypedef struct s *f(int);\n"), [])
 
     def test_an_unfinished_mark_is_found(self) -> None:
         self.assert_one(of_task(DENSE_BODY + "/* TO" + "DO: later */\n"), "an unfinished mark")
