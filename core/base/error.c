@@ -249,6 +249,40 @@ int rw_error_add_other(struct rw_error *error, struct rw_error *other)
     return RW_OK;
 }
 
+/* What a fresh error can only get piece by piece. False on no memory. */
+static bool copy_parts(struct rw_error *copy, const struct rw_error *error)
+{
+    RW_ASSERT(rwi_refs_is_one(&copy->refs));
+    copy->os_errno = error->os_errno;
+    if (error->type != NULL && rw_error_set_type(copy, error->type) != RW_OK) {
+        return false;
+    }
+    if (error->traceback != NULL && rw_error_append_traceback(copy, error->traceback) != RW_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < error->other_count; i++) {
+        if (rw_error_add_other(copy, rw_error_ref(error->others[i])) != RW_OK) {
+            return false;
+        }
+    }
+    if (error->native != NULL) {
+        copy->native = error->native->vtable->clone(error->native);
+    }
+    return (copy->native == NULL) == (error->native == NULL);
+}
+
+struct rw_error *rw_error_copy(const struct rw_error *error)
+{
+    RW_REQUIRE(error != NULL);
+    struct rw_error *copy = rw_error_new(error->code, error->message, error->origin);
+
+    if (copy != NULL && !copy_parts(copy, error)) {
+        rw_error_unref(copy);
+        return NULL;
+    }
+    return copy;
+}
+
 struct rw_native *rw_error_native(const struct rw_error *error)
 {
     RW_REQUIRE(error != NULL);

@@ -58,7 +58,11 @@ static enum rw_poll poll_abortable(struct rw_future *self, struct rw_context *cx
 
     RW_ASSERT(abortable->handle->future == abortable);
     abortable->waker = cx->waker;
-    return rwi_poll(abortable->inner, cx, out);
+    if (rwi_poll(abortable->inner, cx, out) == RW_PENDING) {
+        return RW_PENDING;
+    }
+    abortable->waker.vtable = NULL; /* borrowed until here */
+    return RW_READY;
 }
 
 static void cancel_abortable(struct rw_future *self)

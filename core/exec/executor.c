@@ -182,10 +182,13 @@ size_t rwi_executor_fire_timers(struct rwi_executor *executor)
     struct rw_timer *timer;
     size_t fired = 0;
 
+    /* A timer that arms itself for the past again and again must not get in front of those that are due. */
+    executor->timers.floor_ns = executor->now_ns;
     while ((timer = rwi_timers_pop(&executor->timers, executor->now_ns, limit)) != NULL) {
         timer->fire(timer, loop);
         fired++;
     }
+    executor->timers.floor_ns = RW_NOW;
     executor->stats.timers_fired += fired;
     return fired;
 }

@@ -87,6 +87,18 @@ static struct rw_value pair_of(uint64_t key, struct rw_value value)
     return pair;
 }
 
+/* From here on the set wakes nobody: the waker was borrowed for as long as `next` waited. */
+static void stop_waiting(struct next_future *next)
+{
+    struct rw_join_set *set = next->set;
+
+    if (set != NULL && set->waiting == next) {
+        set->waiting = NULL;
+        set->group.parent.vtable = NULL;
+    }
+    RW_ASSERT(set == NULL || set->waiting != next);
+}
+
 static enum rw_poll poll_next(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
 {
     struct next_future *next = (struct next_future *)self;
@@ -103,6 +115,7 @@ static enum rw_poll poll_next(struct rw_future *self, struct rw_context *cx, str
         return RW_READY;
     }
     if ((self->state & RW_FUTURE_CANCELLED) != 0) {
+        stop_waiting(next);
         *out = rw_failure(RW_ERR_CANCELLED);
         return RW_READY;
     }
@@ -111,6 +124,7 @@ static enum rw_poll poll_next(struct rw_future *self, struct rw_context *cx, str
     if (!rwi_group_next(&set->group, cx, &key, &value)) {
         return RW_PENDING;
     }
+    stop_waiting(next);
     *out = pair_of(key, value);
     return RW_READY;
 }
@@ -127,10 +141,7 @@ static void drop_next(struct rw_future *self)
 {
     struct next_future *next = (struct next_future *)self;
 
-    if (next->set != NULL && next->set->waiting == next) {
-        next->set->waiting = NULL;
-        next->set->group.parent.vtable = NULL;
-    }
+    stop_waiting(next);
     rwi_loop_release(next->loop, next, sizeof *next);
 }
 

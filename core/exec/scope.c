@@ -41,26 +41,40 @@ static struct rw_scope *scope_of_sibling(struct rwi_list *node)
     return rwi_list_entry(node, struct rw_scope, sibling);
 }
 
+static void free_scope(struct rw_scope *scope)
+{
+    RW_ASSERT(scope->task_count == 0);
+    RW_ASSERT(scope->state == RWI_SCOPE_CLOSED);
+    RW_ASSERT(rwi_list_is_empty(&scope->children));
+    RW_ASSERT(!rw_timer_is_armed(&scope->timer));
+    for (size_t i = 0; i < scope->other_count; i++) {
+        rw_error_unref(scope->others[i]);
+    }
+    rwi_mem_free(scope->others, scope->other_capacity * sizeof(struct rw_error *));
+    rw_value_drop(&scope->failure);
+    rw_value_drop(&scope->body);
+    rwi_mem_free_text(scope->name);
+    rwi_mem_free_text(scope->reason);
+    rwi_mem_free(scope, sizeof *scope);
+}
+
+/* Lets go of the parents too: a loop, because scripts decide how deep scopes lie in each other. */
 static void destroy_scope(struct rw_object *object)
 {
     struct rw_scope *scope = rwi_container_of(object, struct rw_scope, object);
-
-    RW_ASSERT(scope->task_count == 0);
-    RW_ASSERT(scope->state == RWI_SCOPE_CLOSED || scope->parent == NULL);
-    RW_ASSERT(!rw_timer_is_armed(&scope->timer));
-    for (size_t i = 0; i < scope->failure_count; i++) {
-        rw_error_unref(scope->failures[i]);
-    }
-    rwi_mem_free(scope->failures, scope->failure_capacity * sizeof(struct rw_error *));
-    rwi_mem_free_text(scope->name);
-    rwi_mem_free_text(scope->reason);
-    rw_value_drop(&scope->body);
-    struct rw_scope *parent = scope->parent;
     struct rw_loop *loop = scope->loop;
 
-    rwi_mem_free(scope, sizeof *scope);
-    if (parent != NULL) {
-        rw_scope_unref(parent);
+    while (scope != NULL) {
+        struct rw_scope *parent = scope->parent;
+
+        RW_ASSERT(scope->object.ref_count == 0);
+        free_scope(scope);
+        if (parent == NULL) {
+            return; /* the root, which is not counted */
+        }
+        RW_ASSERT(parent->object.ref_count > 0);
+        parent->object.ref_count--;
+        scope = parent->object.ref_count == 0 ? parent : NULL;
         rwi_object_gone(loop);
     }
 }
@@ -78,6 +92,19 @@ static void pass_deadline(struct rw_timer *timer, struct rw_loop *loop)
         scope->deadline_passed = true;
         rw_scope_cancel(scope, "the deadline has passed");
     }
+}
+
+static int arm_deadline(struct rw_scope *scope, int64_t deadline_ns)
+{
+    RW_ASSERT(scope->state != RWI_SCOPE_CLOSED);
+    if (deadline_ns == RW_NEVER) {
+        rw_timer_disarm(scope->loop, &scope->timer);
+    } else if (rw_timer_arm(scope->loop, &scope->timer, deadline_ns) != 0) {
+        return RW_ERR_NOMEM;
+    }
+    RW_ASSERT(rw_timer_is_armed(&scope->timer) == (deadline_ns != RW_NEVER));
+    scope->deadline_ns = deadline_ns;
+    return 0;
 }
 
 static struct rw_scope *new_scope(struct rw_loop *loop)
@@ -116,6 +143,7 @@ void rwi_scope_free_root(struct rw_scope *root)
     }
     RW_ASSERT(rwi_list_is_empty(&root->tasks));
     RW_ASSERT(rwi_list_is_empty(&root->children));
+    rwi_scope_set_state(root, RWI_SCOPE_CLOSED); /* for who still holds it: nothing is spawned into it any more */
     rw_scope_unref(root);
 }
 
@@ -290,7 +318,7 @@ struct rw_task *rw_scope_spawn(struct rw_scope *scope, struct rw_future *future,
 
     RW_REQUIRE(scope != NULL);
     RW_REQUIRE(future != NULL);
-    if (scope->state != RWI_SCOPE_OPEN && !(scope->state == RWI_SCOPE_JOINING && scope->task_count > 0)) {
+    if (!rw_scope_is_open(scope)) { /* asked before the loop is looked at, which may be gone */
         rw_future_drop(future);
         errno = EINVAL;
         return NULL;
@@ -302,28 +330,40 @@ struct rw_task *rw_scope_spawn(struct rw_scope *scope, struct rw_future *future,
     return rw_spawn(scope->loop, future, &with_scope);
 }
 
+static int take_options(struct rw_scope *scope, const struct rw_scope_options *options)
+{
+    RW_ASSERT(scope->parent == NULL);
+    RW_REQUIRE(options->flags <= (RW_SCOPE_SHIELD | RW_SCOPE_FAIL_AFTER | RW_SCOPE_SUPERVISOR));
+    scope->flags = (uint8_t)options->flags;
+    if (options->name != NULL) {
+        scope->name = rwi_mem_text(options->name);
+        if (scope->name == NULL) {
+            return RW_ERR_NOMEM;
+        }
+    }
+    return options->deadline_ns != 0 ? arm_deadline(scope, options->deadline_ns) : 0;
+}
+
 struct rw_scope *rw_scope_open(struct rw_task *task, const struct rw_scope_options *options)
 {
+    RW_REQUIRE(task != NULL);
+    RW_REQUIRE(task->state != RW_TASK_DONE);
     struct rw_scope *scope = new_scope(task->loop);
 
     if (scope == NULL) {
         return NULL;
     }
-    RW_REQUIRE(task->state != RW_TASK_DONE);
+    /* All that can fail comes before the task notices. */
+    if (options != NULL && take_options(scope, options) != 0) {
+        rwi_scope_set_state(scope, RWI_SCOPE_CLOSED);
+        free_scope(scope);
+        return NULL;
+    }
     scope->parent = rw_scope_ref(task->scope);
     scope->owner = task;
     rwi_object_born(scope->loop);
     rwi_list_push_back(&scope->parent->children, &scope->sibling);
     task->scope = scope;
-    if (options != NULL) {
-        scope->flags = (uint8_t)options->flags;
-        scope->name = options->name != NULL ? rwi_mem_text(options->name) : NULL;
-        if ((options->name != NULL && scope->name == NULL) ||
-            (options->deadline_ns != 0 && rw_scope_set_deadline(scope, options->deadline_ns) != 0)) {
-            rw_scope_abandon(scope);
-            return NULL;
-        }
-    }
     scope->effective = work_out_effective(scope);
     rwi_task_refresh_cancel(task);
     RW_VERIFY(rwi_scope_check(scope));
@@ -332,17 +372,9 @@ struct rw_scope *rw_scope_open(struct rw_task *task, const struct rw_scope_optio
 
 int rw_scope_set_deadline(struct rw_scope *scope, int64_t deadline_ns)
 {
-    RW_ASSERT(scope->parent != NULL);
-    if (scope->state == RWI_SCOPE_CLOSED) {
-        return RW_ERR_STATE;
-    }
-    if (deadline_ns == RW_NEVER) {
-        rw_timer_disarm(scope->loop, &scope->timer);
-    } else if (rw_timer_arm(scope->loop, &scope->timer, deadline_ns) != 0) {
-        return RW_ERR_NOMEM;
-    }
-    scope->deadline_ns = deadline_ns;
-    return 0;
+    RW_REQUIRE(scope != NULL);
+    RW_REQUIRE(scope->parent != NULL);
+    return scope->state != RWI_SCOPE_CLOSED ? arm_deadline(scope, deadline_ns) : RW_ERR_STATE;
 }
 
 int64_t rw_scope_effective_deadline(const struct rw_scope *scope)

@@ -32,11 +32,13 @@ struct rw_scope {
     int64_t deadline_ns;
     char *name;
     char *reason;
-    struct rw_waker joiner;     /* of the join future; borrowed */
-    struct rw_value body;       /* how the body ended, once joining */
-    struct rw_error **failures; /* not cancellations; in the order they happened */
-    size_t failure_count;
-    size_t failure_capacity;
+    struct rw_future join;    /* the future of rw_scope_join: there is one, so that waiting for children never fails */
+    struct rw_waker joiner;   /* of the join future; borrowed */
+    struct rw_value body;     /* how the body ended, once joining */
+    struct rw_value failure;  /* the first that was not a cancellation; nil: none */
+    struct rw_error **others; /* the later ones, in the order they happened */
+    size_t other_count;
+    size_t other_capacity;
 };
 
 struct rw_scope *rwi_scope_new_root(struct rw_loop *loop);

@@ -16,33 +16,50 @@
 #include "exec/scope.h"
 #include "exec/task.h"
 
-/* Keeps a failure; without memory for the list the later ones are lost, the first never is. */
-static void keep_failure(struct rw_scope *scope, const struct rw_value *failure)
-{
-    RW_ASSERT(rw_is_failure(failure));
-    if (scope->failure_count == scope->failure_capacity) {
-        size_t capacity = scope->failure_capacity == 0 ? 4 : scope->failure_capacity * 2;
-        struct rw_error **failures = rwi_mem_resize(
-            scope->failures, scope->failure_capacity * sizeof *failures, capacity * sizeof *failures);
-
-        if (failures == NULL) {
-            return;
-        }
-        scope->failures = failures;
-        scope->failure_capacity = capacity;
-    }
-    struct rw_error *error = rw_value_error(failure);
-
-    if (error != NULL) {
-        scope->failures[scope->failure_count] = error;
-        scope->failure_count++;
-    }
-}
-
 static bool is_cancellation(const struct rw_value *value)
 {
     RW_ASSERT(value->kind <= RW_KIND_NATIVE);
+    RW_ASSERT(!rw_is_failure(value) || value->kind == RW_KIND_ERROR);
     return rw_is_failure(value) && value->code == RW_ERR_CANCELLED;
+}
+
+static bool grow_others(struct rw_scope *scope)
+{
+    size_t capacity = scope->other_capacity == 0 ? 4 : scope->other_capacity * 2;
+    size_t old_size = scope->other_capacity * sizeof(struct rw_error *);
+
+    RW_ASSERT(scope->other_count == scope->other_capacity);
+    struct rw_error **others = rwi_mem_resize(scope->others, old_size, capacity * sizeof *others);
+
+    if (others == NULL) {
+        return false;
+    }
+    scope->others = others;
+    scope->other_capacity = capacity;
+    RW_ASSERT(scope->other_count < scope->other_capacity);
+    return true;
+}
+
+/* Keeps a failure. Without memory for the list the later ones are lost; the first needs none. */
+static void keep_failure(struct rw_scope *scope, const struct rw_value *failure)
+{
+    RW_ASSERT(rw_is_failure(failure));
+    RW_ASSERT(!is_cancellation(failure));
+    if (!rw_is_failure(&scope->failure)) {
+        scope->failure = rw_value_clone(failure);
+        return;
+    }
+    if (failure->as.error != NULL && failure->as.error == scope->failure.as.error) {
+        return; /* the same again: the body raised what it had got from a child */
+    }
+    if (scope->other_count < scope->other_capacity || grow_others(scope)) {
+        struct rw_error *error = rw_value_error(failure);
+
+        if (error != NULL) {
+            scope->others[scope->other_count] = error;
+            scope->other_count++;
+        }
+    }
 }
 
 static void note_failure(struct rw_scope *scope, const struct rw_value *failure)
@@ -90,17 +107,21 @@ void rwi_scope_release(struct rw_scope *scope, struct rw_task *task, const struc
     }
 }
 
-struct join_future {
-    struct rw_future base;
-    struct rw_scope *scope;
-};
+static struct rw_scope *scope_of_join(struct rw_future *join)
+{
+    struct rw_scope *scope = rwi_container_of(join, struct rw_scope, join);
+
+    RW_ASSERT(scope->object.ref_count > 0);
+    RW_ASSERT(scope->state != RWI_SCOPE_OPEN);
+    return scope;
+}
 
 static enum rw_poll poll_join(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
 {
-    struct rw_scope *scope = ((struct join_future *)self)->scope;
+    struct rw_scope *scope = scope_of_join(self);
 
-    RW_ASSERT(scope->state != RWI_SCOPE_OPEN);
     if (scope->state == RWI_SCOPE_JOINING) {
+        RW_ASSERT(scope->task_count > 0);
         scope->joiner = cx->waker;
         return RW_PENDING;
     }
@@ -112,19 +133,17 @@ static enum rw_poll poll_join(struct rw_future *self, struct rw_context *cx, str
 /* Children may not outlive their scope, whoever is impatient. */
 static void cancel_join(struct rw_future *self)
 {
-    RW_ASSERT(((struct join_future *)self)->scope != NULL);
-    rwi_scope_abort(((struct join_future *)self)->scope);
+    RW_ASSERT((self->state & RW_FUTURE_POLLED) != 0);
+    rwi_scope_abort(scope_of_join(self));
 }
 
 static void drop_join(struct rw_future *self)
 {
-    struct join_future *join = (struct join_future *)self;
-    struct rw_loop *loop = join->scope->loop;
+    struct rw_scope *scope = scope_of_join(self);
 
-    RW_ASSERT(join->scope->object.ref_count > 0);
-    join->scope->joiner.vtable = NULL;
-    rw_scope_unref(join->scope);
-    rwi_loop_release(loop, join, sizeof *join);
+    RW_ASSERT(scope->parent != NULL);
+    scope->joiner.vtable = NULL;
+    rw_scope_unref(scope);
 }
 
 static const struct rw_future_vtable join_vtable = {"scope.join", RW_FUTURE_SHIELDED, poll_join, cancel_join,
@@ -132,8 +151,7 @@ static const struct rw_future_vtable join_vtable = {"scope.join", RW_FUTURE_SHIE
 
 struct rw_future *rw_scope_join(struct rw_scope *scope, struct rw_value body)
 {
-    struct join_future *join;
-
+    RW_REQUIRE(scope != NULL);
     RW_REQUIRE(scope->parent != NULL);
     RW_REQUIRE(scope->state == RWI_SCOPE_OPEN);
     rwi_scope_set_state(scope, RWI_SCOPE_JOINING);
@@ -147,13 +165,9 @@ struct rw_future *rw_scope_join(struct rw_scope *scope, struct rw_value body)
     if (scope->task_count == 0) {
         end_of_children(scope);
     }
-    join = rwi_loop_alloc(scope->loop, sizeof *join);
-    if (join == NULL) {
-        return rw_failed(scope->loop, RW_ERR_NOMEM);
-    }
-    rw_future_init(&join->base, &join_vtable);
-    join->scope = rw_scope_ref(scope);
-    return &join->base;
+    rw_future_init(&scope->join, &join_vtable);
+    rw_scope_ref(scope);
+    return &scope->join;
 }
 
 /* Takes the scope out of the tree. The task's current scope is its parent from here on. */
@@ -173,18 +187,25 @@ static void leave(struct rw_scope *scope)
     }
 }
 
+/* The first failure as it is when it is alone; else a copy of it that carries the others. */
 static struct rw_value gather_failures(struct rw_scope *scope)
 {
-    RW_ASSERT(scope->failure_count > 0);
-    struct rw_error *first = scope->failures[0];
-
-    for (size_t i = 1; i < scope->failure_count; i++) {
-        if (scope->failures[i] != first) {
-            (void)rw_error_add_other(first,
-                                     rw_error_ref(scope->failures[i])); /* no memory: one fewer is told */
-        }
+    RW_ASSERT(rw_is_failure(&scope->failure));
+    if (scope->other_count == 0) {
+        return rw_value_clone(&scope->failure);
     }
-    return rw_failure_of(rw_error_ref(first));
+    struct rw_error *first = rw_value_error(&scope->failure);
+    struct rw_error *copy = first != NULL ? rw_error_copy(first) : NULL;
+
+    rw_error_unref(first);
+    if (copy == NULL) {
+        return rw_value_clone(&scope->failure);
+    }
+    for (size_t i = 0; i < scope->other_count; i++) {
+        RW_ASSERT(scope->others[i] != NULL);
+        (void)rw_error_add_other(copy, rw_error_ref(scope->others[i])); /* no memory: one fewer is told */
+    }
+    return rw_failure_of(copy);
 }
 
 static struct rw_value decide_outcome(struct rw_scope *scope)
@@ -193,7 +214,7 @@ static struct rw_value decide_outcome(struct rw_scope *scope)
     bool from_outside = (scope->flags & RW_SCOPE_SHIELD) == 0 && rwi_scope_is_cancelled_outside(scope);
 
     RW_ASSERT(scope->state == RWI_SCOPE_JOINED);
-    if (scope->failure_count > 0) {
+    if (rw_is_failure(&scope->failure)) {
         return gather_failures(scope);
     }
     if (was_cancelled && (!scope->cancel_called || from_outside)) {
@@ -227,7 +248,9 @@ static void hand_up(struct rw_scope *scope, struct rw_task *task)
     struct rw_scope *parent = scope->parent;
 
     RW_ASSERT(task->base == scope);
+    RW_ASSERT(task->effective || task->scope != scope); /* else it is inside a shield of its own */
     task->cancelled = true;
+    task->in_a_scope = parent->parent != NULL && (parent->flags & RW_SCOPE_SUPERVISOR) == 0;
     rwi_list_remove(&task->sibling);
     scope->task_count--;
     rwi_list_push_back(&parent->tasks, &task->sibling);

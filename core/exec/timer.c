@@ -113,7 +113,7 @@ static int grow(struct rwi_timers *timers)
 
 void rwi_timers_init(struct rwi_timers *timers)
 {
-    *timers = (struct rwi_timers){.next_sequence = 1};
+    *timers = (struct rwi_timers){.next_sequence = 1, .floor_ns = RW_NOW};
 }
 
 void rwi_timers_fini(struct rwi_timers *timers)
@@ -128,7 +128,8 @@ void rwi_timers_fini(struct rwi_timers *timers)
 int rwi_timers_arm(struct rwi_timers *timers, struct rw_timer *timer, int64_t deadline_ns)
 {
     RW_ASSERT(timer->fire != NULL);
-    struct rwi_timer_entry entry = {deadline_ns, timers->next_sequence, timer};
+    int64_t key_ns = deadline_ns > timers->floor_ns ? deadline_ns : timers->floor_ns;
+    struct rwi_timer_entry entry = {key_ns, timers->next_sequence, timer};
 
     if (timer->position != 0) {
         RW_ASSERT(timers->entries[timer->position].timer == timer);

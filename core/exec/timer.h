@@ -19,6 +19,7 @@ struct rwi_timers {
     uint32_t count;
     uint32_t capacity;
     uint64_t next_sequence;
+    int64_t floor_ns; /* while timers fire: their time, before which nothing is put in; else RW_NOW */
 };
 
 void rwi_timers_init(struct rwi_timers *timers);

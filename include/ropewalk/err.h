@@ -68,6 +68,10 @@ RW_API struct rw_error *rw_error_new(int code, const char *message, enum rw_orig
  * message becomes "what: strerror". `os_errno` is positive. */
 RW_API struct rw_error *rw_error_from_errno(int os_errno, const char *what);
 
+/* A fresh error of the same content, siblings and native included, for who wants to add to one that is shared. One
+ * reference, NULL on no memory. */
+RW_API struct rw_error *rw_error_copy(const struct rw_error *error);
+
 /* Counted references; any thread. unref takes NULL. */
 RW_API struct rw_error *rw_error_ref(struct rw_error *error);
 RW_API void rw_error_unref(struct rw_error *error);
