@@ -22,9 +22,29 @@ examples: $(EXAMPLES)
 demo: all lua python-release-$(firstword $(PYTHONS))
 	$(DEMO_ENV) $(PYTHON) examples/chat/demo.py $(DEMO)
 
-bench: all lua python
-	$(DEMO_ENV) $(PYTHON) bench/run.py $(BENCH)
+# ---- benchmarks: against the public library only, optimised; a peer that is not installed is left out ------------
 
-#: examples       build/release/examples/c/*
+BENCH_PROGRAMS := $(patsubst bench/c/%.c,build/bench/%,$(filter-out bench/c/echo_uv.c,$(sort $(wildcard bench/c/*.c)))) \
+    $(if $(wildcard /usr/include/uv.h),build/bench/echo_uv)
+BENCH_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -Iinclude
+BENCH_ENV = PYTHONPATH=build/python/$(firstword $(PYTHONS)):$(firstword $(wildcard $(CURDIR)/build/venv/lib/python$(firstword $(PYTHONS))/site-packages)) \
+    PYTHONDONTWRITEBYTECODE=1 PYTHONASYNCIODEBUG= $(foreach abi,$(LUAS),BENCH_LUA_$(abi)=$(LUA_$(abi)))
+
+build/bench/echo_uv: BENCH_LIBS := -luv
+build/bench/%: bench/c/%.c bench/c/bench.h build/release/libropewalk.a
+	@mkdir -p $(@D)
+	$(COMPILE:$(CCACHE)=) $(BENCH_CFLAGS) -o $@ $< build/release/libropewalk.a $(BENCH_LIBS) $(CORE_LIBS)
+
+# The exit status does not matter: without cargo, or without a network the first time, tokio is named as missing.
+.PHONY: bench-tokio bench-programs
+bench-tokio:
+	-@cd bench/tokio && CARGO_TARGET_DIR=$(CURDIR)/build/tokio-target cargo build --release --quiet
+bench-programs: $(BENCH_PROGRAMS) bench-tokio
+
+# A module that does not build is a figure that is missing, not the end of the run.
+bench: bench-programs
+	-@$(MAKE) --no-print-directory -k lua python-release-$(firstword $(PYTHONS))
+	env $(BENCH_ENV) $(PYTHON) bench/run.py $(if $(QUICK),--quick) $(BENCH)
+
 #: demo           the chat room: C accepts, Lua parses, Python keeps the room; 200 clients check it
-#: bench          every figure of the README side by side with its peers; BENCH= passes options
+#: bench          every figure of the README side by side with its peers; QUICK=1 is short, BENCH= passes options
