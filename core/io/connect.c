@@ -77,7 +77,7 @@ static int connect_descriptor(const struct connect_future *connect, int fd, cons
     do {
         result = sys->connect(sys->arg, fd, (const struct sockaddr *)&address->storage, address->size);
     } while (result == -EINTR);
-    return result;
+    return result == -EALREADY ? -EINPROGRESS : result; /* the interrupted call had begun it */
 }
 
 /* Begins an attempt; 0: connected, -EINPROGRESS: the socket will be writable, else it failed and nothing is left. */

@@ -278,9 +278,11 @@ static int connect_unix(struct rwi_sim_socket *socket)
 static void name_near_end(struct rwi_sim_socket *socket)
 {
     if (socket->address_size == 0) {
-        socket->address = socket->remote;
+        struct sockaddr_storage address = socket->remote;
+
+        pick_port(socket->sim, &address);
+        socket->address = address;
         socket->address_size = socket->remote_size;
-        pick_port(socket->sim, &socket->address);
     }
     RW_ASSERT(port_of(&socket->address) != 0);
 }
