@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loop.c - LoopBase: the core's loop in Python's hands. asyncio's other methods are inherited in ropewalk._loop.
+ *
+ * run_forever, in Python, calls _run here, which turns the core's loop until somebody stops it. The GIL is let go of only
+ * where a turn is about to sleep (the wait hooks). A SystemExit or KeyboardInterrupt out of a callback or a task
+ * cannot unwind a turn: it is kept until the turn has ended, while tasks and callbacks behind it queue themselves again.
+ *
+ * closing: links are ended first (all Python-owned things of the core), then the core's loop is freed; tasks are dropped
+ * without being entered, as asyncio does.
+ */
+#include "rwp.h"
+
+static void let_go(void *arg)
+{
+    struct rwp_loop *self = arg;
+
+    self->released = PyEval_SaveThread();
+}
+
+static int take_back(void *arg)
+{
+    struct rwp_loop *self = arg;
+
+    PyEval_RestoreThread(self->released);
+    self->released = NULL;
+    if (PyErr_CheckSignals() < 0) {
+        Py_XSETREF(self->exit_exception, rwp_exc_take());
+        return RW_ERR_CANCELLED;
+    }
+    return 0;
+}
+
+bool rwp_loop_is_mine(struct rwp_loop *self)
+{
+    if (self->loop == NULL || rw_loop_is_own_thread(self->loop)) {
+        return true;
+    }
+    if (self->turning || self->released != NULL) {
+        return false;
+    }
+    rw_loop_adopt_thread(self->loop);
+    return true;
+}
+
+bool rwp_loop_enter(struct rwp_loop *self)
+{
+    if (self->loop == NULL || self->closing) {
+        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+        return false;
+    }
+    if (self->forked) {
+        PyErr_SetString(PyExc_RuntimeError, "this event loop was made before fork(): the child can only close it");
+        return false;
+    }
+    if (!rwp_loop_is_mine(self)) {
+        rwp_raise(self->state, RW_ERR_THREAD,
+                  "Non-thread-safe operation invoked on an event loop other than the current one");
+        return false;
+    }
+    return true;
+}
+
+struct rwp_loop *rwp_running(struct rwp_state *state)
+{
+    struct rwp_loop *loop = state->active;
+    PyObject *running;
+
+    if (loop != NULL && loop->turning && loop->loop != NULL && rw_loop_is_own_thread(loop->loop)) {
+        return loop;
+    }
+    running = PyObject_CallNoArgs(state->get_running_loop);
+    if (running == NULL) {
+        return NULL;
+    }
+    if (!PyObject_TypeCheck(running, state->loop_type)) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        running == Py_None ? "no running event loop: ropewalk.run(main()) starts one"
+                                           : "the running event loop is not Ropewalk's: start with ropewalk.run(main())");
+        Py_DECREF(running);
+        return NULL;
+    }
+    loop = (struct rwp_loop *)running;
+    Py_DECREF(running); /* its thread keeps it */
+    return rwp_loop_enter(loop) ? loop : NULL;
+}
+
+struct rwp_task *rwp_current_task(struct rwp_state *state, const char *what)
+{
+    struct rwp_loop *loop = rwp_running(state);
+
+    if (loop == NULL) {
+        return NULL;
+    }
+    if (loop->cx == NULL || loop->entered == NULL || !rwp_task_check(state, loop->entered)) {
+        PyErr_Format(PyExc_RuntimeError, "%s works inside a ropewalk task only", what);
+        return NULL;
+    }
+    return rwp_task_of(loop->entered);
+}
+
+int rwp_loop_set_current(struct rwp_loop *self, PyObject *task)
+{
+    struct rwp_state *state = self->state;
+
+    if (self->entered == task) {
+        return 0;
+    }
+    self->entered = task;
+    if (state->current_tasks == NULL) {
+        PyObject *arguments[2] = {(PyObject *)self, task != NULL ? task : Py_None};
+        PyObject *before = PyObject_Vectorcall(state->swap_current_task, arguments, 2, NULL);
+
+        Py_XDECREF(before);
+        return before != NULL ? 0 : -1;
+    }
+    if (task != NULL) {
+        return PyDict_SetItem(state->current_tasks, (PyObject *)self, task);
+    }
+    return PyDict_DelItem(state->current_tasks, (PyObject *)self);
+}
+
+bool rwp_loop_keep_exit(struct rwp_loop *self, PyObject *exception)
+{
+    if (!PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) &&
+        !PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt)) {
+        return false;
+    }
+    Py_XSETREF(self->exit_exception, Py_NewRef(exception));
+    return true;
+}
+
+void rwp_loop_report(struct rwp_loop *self, const char *message, const char *key, PyObject *object)
+{
+    PyObject *exception = rwp_exc_take();
+    PyObject *context = Py_BuildValue("{s:s}", "message", message);
+    PyObject *answer = NULL;
+
+    if (context != NULL && (exception == NULL || PyDict_SetItemString(context, "exception", exception) == 0) &&
+        (object == NULL || PyDict_SetItemString(context, key, object) == 0)) {
+        answer = PyObject_CallMethodOneArg((PyObject *)self, self->state->names[RWP_N_CALL_EXCEPTION_HANDLER], context);
+    }
+    if (answer == NULL) {
+        PyObject *again = rwp_exc_take();
+
+        if (again != NULL && !rwp_loop_keep_exit(self, again)) {
+            rwp_exc_give(Py_NewRef(again));
+            PyErr_WriteUnraisable((PyObject *)self);
+        }
+        Py_XDECREF(again);
+    }
+    Py_XDECREF(answer);
+    Py_XDECREF(context);
+    Py_XDECREF(exception);
+}
+
+/* ---- making and ending ------------------------------------------------------------------------------------------------- */
+
+static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    struct rwp_loop *self = (struct rwp_loop *)type->tp_alloc(type, 0);
+
+    (void)args;
+    (void)kwargs;
+    if (self == NULL) {
+        return NULL;
+    }
+    self->links.next = &self->links;
+    self->links.prev = &self->links;
+    self->state = rwp_state_of((PyObject *)self);
+    if (self->state == NULL) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static int read_number(PyObject *options, const char *name, unsigned long long limit, unsigned long long *out)
+{
+    PyObject *number = PyDict_GetItemString(options, name);
+
+    *out = 0;
+    if (number == NULL) {
+        return 0;
+    }
+    *out = PyLong_AsUnsignedLongLong(number);
+    if (*out == (unsigned long long)-1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (*out > limit) {
+        PyErr_Format(PyExc_ValueError, "simulation option %s is too large", name);
+        return -1;
+    }
+    return 0;
+}
+
+static struct rw_sim *make_sim(PyObject *options)
+{
+    static const char *const names[] = {"latency_min_ns", "latency_max_ns",   "short_io_ppm", "eintr_ppm",
+                                        "reset_ppm",      "connect_fail_ppm", "emfile_ppm",   "buffer_size"};
+    struct rw_sim_options sim_options = {0};
+    uint32_t *const fields[] = {&sim_options.latency_min_ns, &sim_options.latency_max_ns, &sim_options.short_io_ppm,
+                                &sim_options.eintr_ppm,      &sim_options.reset_ppm,      &sim_options.connect_fail_ppm,
+                                &sim_options.emfile_ppm,     &sim_options.buffer_size};
+    unsigned long long number;
+    struct rw_sim *sim;
+
+    if (read_number(options, "seed", UINT64_MAX, &number) < 0) {
+        return NULL;
+    }
+    sim_options.seed = number;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (read_number(options, names[i], UINT32_MAX, &number) < 0) {
+            return NULL;
+        }
+        *fields[i] = (uint32_t)number;
+    }
+    number = 0;
+    if (PyDict_GetItemString(options, "shuffle") != NULL) {
+        sim_options.shuffle = PyObject_IsTrue(PyDict_GetItemString(options, "shuffle")) == 1;
+    }
+    sim = rw_sim_new(&sim_options);
+    if (sim == NULL) {
+        PyErr_NoMemory();
+    }
+    return sim;
+}
+
+/* Failures of tasks are Python's own to report, in the task's finalizer. */
+static void ignore_unhandled(void *arg, struct rw_task *task, const struct rw_value *value)
+{
+    (void)arg;
+    (void)task;
+    (void)value;
+}
+
+static PyObject *loop_open(PyObject *op, PyObject *simulation)
+{
+    struct rwp_loop *self = (struct rwp_loop *)op;
+    struct rw_loop_options options = {0};
+    struct rw_wait_hooks hooks = {let_go, take_back, self};
+
+    if (self->loop != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the loop is open already");
+        return NULL;
+    }
+    if (PyDict_Check(simulation)) {
+        self->sim = make_sim(simulation);
+        if (self->sim == NULL) {
+            return NULL;
+        }
+    }
+    options.sim = self->sim;
+    self->loop = rw_loop_new(&options);
+    if (self->loop == NULL) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    rw_loop_set_wait_hooks(self->loop, &hooks);
+    rw_loop_set_unhandled(self->loop, ignore_unhandled, NULL);
+    if (self->sim == NULL && (self->handle = rw_handle_new(self->loop)) == NULL) {
+        return PyErr_NoMemory();
+    }
+    Py_RETURN_NONE;
+}
+
+static void end_links(struct rwp_loop *self)
+{
+    while (self->links.next != &self->links) {
+        struct rwp_link *link = self->links.next;
+        void *thing = rwp_link_take(link);
+
+        link->drop(thing);
+    }
+}
+
+static void close_loop(struct rwp_loop *self)
+{
+    struct rw_loop *loop = self->loop;
+
+    if (loop == NULL || self->closing) {
+        return;
+    }
+    self->closing = true;
+    (void)rwp_loop_is_mine(self);
+    end_links(self);
+    rw_loop_free(loop);
+    end_links(self);
+    self->loop = NULL;
+    rw_handle_unref(self->handle);
+    self->handle = NULL;
+    if (self->sim != NULL) {
+        rw_sim_free(self->sim);
+        self->sim = NULL;
+    }
+    Py_CLEAR(self->task_factory);
+    if (self->state->active == self) {
+        self->state->active = NULL;
+    }
+}
+
+static PyObject *loop_close(PyObject *op, PyObject *unused)
+{
+    struct rwp_loop *self = (struct rwp_loop *)op;
+
+    (void)unused;
+    if (self->turning) {
+        PyErr_SetString(PyExc_RuntimeError, "Cannot close a running event loop");
+        return NULL;
+    }
+    close_loop(self);
+    Py_RETURN_NONE;
+}
+
+static int loop_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    struct rwp_loop *self = (struct rwp_loop *)op;
+
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(self->task_factory);
+    Py_VISIT(self->exit_exception);
+    for (struct rwp_task *task = self->tasks; task != NULL; task = task->next) {
+        Py_VISIT(rwp_task_object(task)); /* the reference that the executor holds */
+    }
+    return 0;
+}
+
+static int loop_clear(PyObject *op)
+{
+    struct rwp_loop *self = (struct rwp_loop *)op;
+
+    if (!self->turning) {
+        close_loop(self);
+    }
+    Py_CLEAR(self->task_factory);
+    Py_CLEAR(self->exit_exception);
+    return 0;
+}
+
+static void loop_dealloc(PyObject *op)
+{
+    struct rwp_loop *self = (struct rwp_loop *)op;
+    PyTypeObject *type = Py_TYPE(op);
+
+    PyObject_GC_UnTrack(op);
+    (void)loop_clear(op);
+    for (struct rwp_task *task = self->tasks; task != NULL; task = task->next) {
+        task->loop = NULL;
+    }
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+/* ---- running ----------------------------------------------------------------------------------------------------------- */
+
+static int one_turn(struct rwp_loop *self)
+{
+    int ran = rw_loop_turn(self->loop, self->stopping ? 0 : RW_TURN_WAIT, 0);
+
+    if (rwp_loop_set_current(self, NULL) < 0) {
+        return -1;
+    }
+    if (self->exit_exception != NULL) {
+        rwp_exc_give(self->exit_exception);
+        self->exit_exception = NULL;
+        return -1;
+    }
+    if (ran < 0) {
+        rwp_raise(self->state, ran, NULL);
+        return -1;
+    }
+    if (ran == 0 && self->sim != NULL && !self->stopping && rw_loop_is_idle(self->loop)) {
+        rwp_raise(self->state, RW_ERR_DEADLOCK, NULL);
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *loop_run(PyObject *op, PyObject *unused)
+{
+    struct rwp_loop *self = (struct rwp_loop *)op;
+    struct rwp_loop *before = self->state->active;
+    int failed;
+
+    (void)unused;
+    if (!rwp_loop_enter(self)) {
+        return NULL;
+    }
+    if (self->turning) {
+        PyErr_SetString(PyExc_RuntimeError, "This event loop is already running");
+        return NULL;
+    }
+    rw_loop_adopt_thread(self->loop);
+    self->turning = true;
+    do {
+        self->state->active = self;
+        failed = one_turn(self);
+    } while (failed == 0 && !self->stopping);
+    self->turning = false;
+    self->stopping = false;
+    self->state->active = before;
+    if (failed != 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *loop_stop(PyObject *op, PyObject *unused)
+{
+    struct rwp_loop *self = (struct rwp_loop *)op;
+
+    (void)unused;
+    self->stopping = true;
+    if (self->turning && !rwp_loop_is_mine(self)) {
+        rw_handle_wake(self->handle);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *loop_time(PyObject *op, PyObject *unused)
+{
+    struct rwp_loop *self = (struct rwp_loop *)op;
+    struct timespec now;
+
+    (void)unused;
+    if (self->sim != NULL && self->loop != NULL) {
+        return PyFloat_FromDouble((double)rw_loop_update_now(self->loop) / 1e9);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return PyFloat_FromDouble((double)now.tv_sec + (double)now.tv_nsec / 1e9);
+}
+
+static PyObject *loop_after_fork(PyObject *op, PyObject *unused)
+{
+    struct rwp_loop *self = (struct rwp_loop *)op;
+
+    (void)unused;
+    if (self->loop != NULL && !self->forked) {
+        rw_loop_after_fork(self->loop);
+        self->forked = true;
+        self->turning = false;
+        self->released = NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* ---- tasks of the loop ------------------------------------------------------------------------------------------------- */
+
+static PyObject *create_by_factory(struct rwp_loop *self, PyObject *coro, PyObject *kwargs)
+{
+    PyObject *args = PyTuple_Pack(2, (PyObject *)self, coro);
+    PyObject *passed = kwargs != NULL ? PyDict_Copy(kwargs) : PyDict_New();
+    PyObject *name = NULL;
+    PyObject *task = NULL;
+
+    if (args == NULL || passed == NULL) {
+        goto done;
+    }
+#if PY_VERSION_HEX < 0x030D0300
+    name = Py_XNewRef(PyDict_GetItemString(passed, "name"));
+    if (name != NULL && PyDict_DelItemString(passed, "name") < 0) {
+        goto done;
+    }
+    if (PyDict_GetItemString(passed, "context") == Py_None && PyDict_DelItemString(passed, "context") < 0) {
+        goto done;
+    }
+#endif
+    task = PyObject_Call(self->task_factory, args, passed);
+    if (task != NULL && name != NULL && name != Py_None) {
+        PyObject *set = PyObject_CallMethod(task, "set_name", "O", name);
+
+        Py_XDECREF(set);
+        if (set == NULL) {
+            PyErr_Clear();
+        }
+    }
+done:
+    Py_XDECREF(name);
+    Py_XDECREF(passed);
+    Py_XDECREF(args);
+    return task;
+}
+
+static PyObject *loop_create_task(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"coro", "name", "context", "eager_start", NULL};
+    struct rwp_loop *self = (struct rwp_loop *)op;
+    PyObject *coro, *name = NULL, *context = NULL, *eager = NULL;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOO:create_task", names, &coro, &name, &context, &eager)) {
+        return NULL;
+    }
+    if (!rwp_loop_enter(self)) {
+        return NULL;
+    }
+    if (self->task_factory != NULL) {
+        return create_by_factory(self, coro, kwargs);
+    }
+    return rwp_task_spawn(self, coro, name == Py_None ? NULL : name, context == Py_None ? NULL : context, NULL);
+}
+
+static PyObject *loop_set_task_factory(PyObject *op, PyObject *factory)
+{
+    struct rwp_loop *self = (struct rwp_loop *)op;
+
+    if (factory != Py_None && !PyCallable_Check(factory)) {
+        PyErr_SetString(PyExc_TypeError, "task factory must be a callable or None");
+        return NULL;
+    }
+    Py_XSETREF(self->task_factory, factory == Py_None ? NULL : Py_NewRef(factory));
+    Py_RETURN_NONE;
+}
+
+static PyObject *loop_get_task_factory(PyObject *op, PyObject *unused)
+{
+    struct rwp_loop *self = (struct rwp_loop *)op;
+
+    (void)unused;
+    return Py_NewRef(self->task_factory != NULL ? self->task_factory : Py_None);
+}
+
+static PyObject *loop_set_debug(PyObject *op, PyObject *enabled)
+{
+    int is_true = PyObject_IsTrue(enabled);
+
+    if (is_true < 0) {
+        return NULL;
+    }
+    ((struct rwp_loop *)op)->debug = is_true == 1;
+    Py_RETURN_NONE;
+}
+
+static PyObject *loop_sim_random(PyObject *op, PyObject *unused)
+{
+    struct rwp_loop *self = (struct rwp_loop *)op;
+
+    (void)unused;
+    if (self->sim == NULL) {
+        return rwp_raise(self->state, RW_ERR_UNSUPPORTED, "this loop is no simulation");
+    }
+    return PyLong_FromUnsignedLongLong(rw_sim_random(self->sim));
+}
+
+static PyObject *loop_sim_add_name(PyObject *op, PyObject *args)
+{
+    struct rwp_loop *self = (struct rwp_loop *)op;
+    const char *host, *address;
+
+    if (!PyArg_ParseTuple(args, "ss:add_name", &host, &address)) {
+        return NULL;
+    }
+    if (self->sim == NULL) {
+        return rwp_raise(self->state, RW_ERR_UNSUPPORTED, "this loop is no simulation");
+    }
+    if (rw_sim_add_name(self->sim, host, address) != 0) {
+        return PyErr_NoMemory();
+    }
+    Py_RETURN_NONE;
+}
+
+#define FAST(method) ((PyCFunction)(void (*)(void))(method))
+
+static PyMethodDef loop_methods[] = {
+    {"_open", loop_open, METH_O, "_open(simulation) - make the core's loop; a dict of options: in simulation."},
+    {"_close", loop_close, METH_NOARGS, "_close() - free the core's loop."},
+    {"_run", loop_run, METH_NOARGS, "_run() - turn the loop until stop() was called."},
+    {"_after_fork", loop_after_fork, METH_NOARGS, "_after_fork() - in the child: leave the parent's loop alone."},
+    {"_set_debug", loop_set_debug, METH_O, "_set_debug(enabled) - whether handles are checked."},
+    {"_random", loop_sim_random, METH_NOARGS, "_random() - the next number of the simulation's generator."},
+    {"_add_name", loop_sim_add_name, METH_VARARGS, "_add_name(host, address) - a name of the simulated network."},
+    {"_watch", rwp_method_watch, METH_VARARGS, "_watch(fd) - an object that runs handles when a descriptor is ready."},
+    {"_make_handle", FAST(rwp_method_make_handle), METH_FASTCALL, "_make_handle(callback, *args) - a handle that is not queued."},
+    {"stop", loop_stop, METH_NOARGS, "stop() - end run_forever() after this turn."},
+    {"time", loop_time, METH_NOARGS, "time() - the loop's clock in seconds."},
+    {"create_task", FAST(loop_create_task), METH_VARARGS | METH_KEYWORDS,
+     "create_task(coro, *, name=None, context=None) - spawn a coroutine; gives its Task."},
+    {"set_task_factory", loop_set_task_factory, METH_O, "set_task_factory(factory) - what create_task calls; None: Task."},
+    {"get_task_factory", loop_get_task_factory, METH_NOARGS, "get_task_factory() - what was set, or None."},
+    {"call_soon", FAST(rwp_method_call_soon), METH_FASTCALL | METH_KEYWORDS,
+     "call_soon(callback, *args, context=None) - call it in the next turn; gives a Handle."},
+    {"call_soon_threadsafe", FAST(rwp_method_call_soon_threadsafe), METH_FASTCALL | METH_KEYWORDS,
+     "call_soon_threadsafe(callback, *args, context=None) - the same from any thread."},
+    {"call_later", FAST(rwp_method_call_later), METH_FASTCALL | METH_KEYWORDS,
+     "call_later(delay, callback, *args, context=None) - call it after `delay` seconds; gives a TimerHandle."},
+    {"call_at", FAST(rwp_method_call_at), METH_FASTCALL | METH_KEYWORDS,
+     "call_at(when, callback, *args, context=None) - call it when time() is `when`."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot loop_slots[] = {
+    {Py_tp_doc, "The part of EventLoop that is written in C."},
+    {Py_tp_new, loop_new},
+    {Py_tp_dealloc, loop_dealloc},
+    {Py_tp_traverse, loop_traverse},
+    {Py_tp_clear, loop_clear},
+    {Py_tp_methods, loop_methods},
+    {0, NULL},
+};
+
+static PyType_Spec loop_spec = {
+    "ropewalk._ropewalk.LoopBase", sizeof(struct rwp_loop), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, loop_slots,
+};
+
+int rwp_loop_init(struct rwp_state *state)
+{
+    state->loop_type = rwp_add_type(state, &loop_spec, NULL, true);
+    return state->loop_type != NULL ? 0 : -1;
+}

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rwp.h - what the files of the Python binding share: the module's state, the objects' layouts, and the few functions that
+ * cross from one file to another.
+ *
+ * Three rules hold everywhere. The GIL is held in every function, except between the two wait hooks of loop.c and on a
+ * pool's thread. An object that owns a thing of the core hangs in its loop's list by a struct rwp_link, so that closing the
+ * loop takes the thing away first; every method asks for it by rwp_link_thing, which raises when it is gone. Nothing is
+ * kept in C globals: one interpreter, one struct rwp_state.
+ */
+#ifndef RWP_H
+#define RWP_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ropewalk.h"
+
+/* The layout of asyncio.Task is private; only its size counts, and it is checked when the module is loaded. */
+#if PY_VERSION_HEX < 0x030D0000
+#define RWP_TASK_BASE 176
+#else
+#define RWP_TASK_BASE 256
+#endif
+
+#define RWP_TYPE_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION)
+#define RWP_OP_SPARE 64
+#define RWP_ERR_COUNT (1 - RW_ERR_LAST)
+
+struct rwp_loop;
+struct rwp_state;
+
+/* ---- links ------------------------------------------------------------------------------------------------------- */
+
+struct rwp_link {
+    struct rwp_link *next;
+    struct rwp_link *prev;
+    struct rwp_loop *loop; /* borrowed; NULL once the loop is closed */
+    void *thing;
+    void (*drop)(void *thing);
+};
+
+/* Takes `thing`; from here on the loop's end, or rwp_link_end, drops it. */
+void rwp_link_begin(struct rwp_link *link, struct rwp_loop *loop, void *thing, void (*drop)(void *thing));
+/* Drops the thing, on the loop's own thread whoever calls; idempotent. */
+void rwp_link_end(struct rwp_link *link);
+/* Leaves the list and gives the thing back to the caller. */
+void *rwp_link_take(struct rwp_link *link);
+/* The thing, or NULL with ClosedError raised; checks the thread too. */
+void *rwp_link_thing(struct rwp_link *link);
+/* The link's loop, or NULL with RuntimeError. */
+struct rwp_loop *rwp_link_loop(struct rwp_link *link);
+
+/* A Python object that is one thing of the core: senders, sockets, streams ... */
+struct rwp_box {
+    PyObject_HEAD
+    struct rwp_link link;
+    PyObject *weakrefs;
+    PyObject *kept; /* what must live as long */
+};
+
+PyObject *rwp_box_new(PyTypeObject *type, struct rwp_loop *loop, void *thing, void (*drop)(void *thing));
+void rwp_box_dealloc(PyObject *self);
+
+/* ---- module state ------------------------------------------------------------------------------------------------ */
+
+enum rwp_name {
+    RWP_N_BLOCKING,
+    RWP_N_ADD_DONE_CALLBACK,
+    RWP_N_REMOVE_DONE_CALLBACK,
+    RWP_N_CANCEL,
+    RWP_N_CONTEXT,
+    RWP_N_MSG,
+    RWP_N_RESULT,
+    RWP_N_GET_LOOP,
+    RWP_N_THROW,
+    RWP_N_CLOSE,
+    RWP_N_CALL_EXCEPTION_HANDLER,
+    RWP_N_CREATE_FUTURE,
+    RWP_N_SET_RESULT,
+    RWP_N_SET_EXCEPTION,
+    RWP_N_DONE,
+    RWP_N_RUN,
+    RWP_N_LOOP,
+    RWP_N_NAME,
+    RWP_N_ANEXT,
+    RWP_NAME_COUNT
+};
+
+struct rwp_state {
+    PyObject *module;
+    PyTypeObject *loop_type;
+    PyTypeObject *handle_type;
+    PyTypeObject *timer_type;
+    PyTypeObject *op_type;
+    PyTypeObject *task_type;
+    PyTypeObject *task_iter_type;
+    PyTypeObject *wakeup_type;
+    PyTypeObject *abort_type;
+    PyTypeObject *scope_type;
+    PyTypeObject *future_type;
+    PyTypeObject *sender_type;
+    PyTypeObject *receiver_type;
+    PyTypeObject *permit_type;
+    PyTypeObject *oneshot_type;
+    PyTypeObject *broadcast_type;
+    PyTypeObject *broadcast_receiver_type;
+    PyTypeObject *watch_type;
+    PyTypeObject *watch_receiver_type;
+    PyTypeObject *stream_type;
+    PyTypeObject *sink_type;
+    PyTypeObject *socket_type;
+    PyTypeObject *listener_type;
+    PyTypeObject *pool_type;
+    PyTypeObject *semaphore_type;
+    PyTypeObject *notify_type;
+    PyTypeObject *join_set_type;
+    PyTypeObject *fd_watch_type;
+    PyTypeObject *lua_type;
+    PyTypeObject *lua_object_type;
+    PyObject *errors[RWP_ERR_COUNT]; /* exception classes; index -code */
+    PyObject *error_class;           /* ropewalk.Error */
+    PyObject *cancelled_error;
+    PyObject *invalid_state_error;
+    PyObject *exception_group;
+    PyObject *future_class; /* asyncio.Future */
+    PyObject *iscoroutine;
+    PyObject *get_running_loop; /* asyncio's, None when there is none */
+    PyObject *current_tasks;    /* dict up to 3.13 */
+    PyObject *swap_current_task;
+    PyObject *scheduled_tasks; /* asyncio's weak set of foreign tasks */
+    PyObject *scheduled_data;  /* the set inside it */
+    PyObject *wrap_awaitable;  /* async def: awaits its argument */
+    PyObject *names[RWP_NAME_COUNT];
+    PyObject *names_context; /* ("context",) */
+    PyObject *names_msg;     /* ("msg",) */
+    PyObject *stop_iteration; /* reused while nobody else holds it */
+    PyObject *spare_ops[RWP_OP_SPARE];
+    int spare_op_count;
+    struct rwp_native *spare_natives;
+    int spare_native_count;
+    struct rwp_loop *active; /* borrowed: the loop that ran last; a hint */
+    uint64_t task_number;
+};
+
+extern struct PyModuleDef rwp_module;
+
+static inline struct rwp_state *rwp_state_of_module(PyObject *module)
+{
+    return PyModule_GetState(module);
+}
+
+/* Of an object of one of the module's types, or of a Python subclass of it. */
+struct rwp_state *rwp_state_of(PyObject *object);
+
+/* Each file adds its types and functions; 0, or -1 with an exception. */
+int rwp_errors_init(struct rwp_state *state);
+int rwp_value_init(struct rwp_state *state);
+int rwp_loop_init(struct rwp_state *state);
+int rwp_handle_init(struct rwp_state *state);
+int rwp_watch_init(struct rwp_state *state);
+int rwp_op_init(struct rwp_state *state);
+int rwp_task_init(struct rwp_state *state);
+int rwp_scope_init(struct rwp_state *state);
+int rwp_future_init(struct rwp_state *state);
+int rwp_combine_init(struct rwp_state *state);
+int rwp_channel_init(struct rwp_state *state);
+int rwp_broadcast_init(struct rwp_state *state);
+int rwp_stream_init(struct rwp_state *state);
+int rwp_adapter_init(struct rwp_state *state);
+int rwp_sink_init(struct rwp_state *state);
+int rwp_socket_init(struct rwp_state *state);
+int rwp_listener_init(struct rwp_state *state);
+int rwp_blocking_init(struct rwp_state *state);
+int rwp_sync_init(struct rwp_state *state);
+int rwp_inspect_init(struct rwp_state *state);
+int rwp_lua_init(struct rwp_state *state);
+
+/* Makes a heap type, adds it to the module under its own name when `is_public`; borrowed by the state. */
+PyTypeObject *rwp_add_type(struct rwp_state *state, PyType_Spec *spec, PyObject *bases, bool is_public);
+
+/* ---- exceptions ---------------------------------------------------------------------------------------------------- */
+
+/* The exception that is set, normalised, with its traceback; NULL when none is. Clears it. */
+PyObject *rwp_exc_take(void);
+/* Sets an exception object (taken). */
+void rwp_exc_give(PyObject *exception);
+/* Raises the class of `code` with the text; returns NULL. */
+PyObject *rwp_raise(struct rwp_state *state, int code, const char *text);
+/* Raises what a failure says; takes the value; returns NULL. The original object when it came from this interpreter. */
+PyObject *rwp_raise_value(struct rwp_state *state, struct rw_value *value);
+/* The exception of an error value, as an object; new reference, NULL with an exception. */
+PyObject *rwp_exception_of(struct rwp_state *state, const struct rw_value *value);
+/* A failure that carries the exception (borrowed), its text and its traceback. */
+struct rw_value rwp_failure_of(struct rwp_state *state, PyObject *exception);
+/* The same of the exception that is set, which is cleared. */
+struct rw_value rwp_failure_taken(struct rwp_state *state);
+
+/* ---- values -------------------------------------------------------------------------------------------------------- */
+
+/* Never fails but by RW_ERR_NOMEM: then -1 with MemoryError. What has no plain form passes as a native. */
+int rwp_value_from(struct rwp_state *state, PyObject *object, struct rw_value *out);
+/* Without natives: a copy; -1 with an exception for what cannot be copied. */
+int rwp_value_portable(struct rwp_state *state, PyObject *object, struct rw_value *out);
+/* Takes the value (also when it fails). Failures are raised. */
+PyObject *rwp_object_from(struct rwp_loop *loop, struct rw_value value);
+/* The Python object inside a native of this interpreter, borrowed; NULL when it is another's. */
+PyObject *rwp_native_object(struct rwp_state *state, const struct rw_native *native);
+struct rw_native *rwp_native_new(struct rwp_state *state, PyObject *object);
+/* The handle object (sender, stream, task ...) in Python's clothes; takes the value's reference. */
+PyObject *rwp_object_of_handle(struct rwp_loop *loop, struct rw_value *value);
+/* A reference to the core's object that a Python handle stands for, or NULL (no exception). */
+struct rw_object *rwp_handle_of_object(struct rwp_state *state, PyObject *object);
+
+/* Seconds (a number) to nanoseconds; -1 with an exception for nan and what is no number. Infinity is RW_NEVER. */
+int rwp_seconds(PyObject *number, int64_t *out_ns);
+
+/* ---- the loop -------------------------------------------------------------------------------------------------------- */
+
+struct rwp_loop {
+    PyObject_HEAD
+    struct rwp_state *state;
+    struct rw_loop *loop; /* NULL once closed */
+    struct rw_handle *handle;
+    struct rw_sim *sim;
+    struct rw_context *cx; /* while a task of ours is being stepped */
+    struct rwp_link links; /* ring of all links */
+    struct rwp_task *tasks; /* all that are not done */
+    PyObject *entered;      /* the task that asyncio.current_task() gives now; borrowed, asyncio holds it */
+    PyObject *exit_exception; /* SystemExit or KeyboardInterrupt on its way out */
+    PyObject *task_factory;
+    PyThreadState *released; /* between the wait hooks */
+    bool stopping;
+    bool turning;
+    bool closing;
+    bool debug;
+    bool forked;
+};
+
+/* The running loop of this thread if it is one of ours, else NULL with RuntimeError. Borrowed. */
+struct rwp_loop *rwp_running(struct rwp_state *state);
+/* True when the caller may touch the loop now: its own thread, or nobody is in it. Else false with ThreadError. */
+bool rwp_loop_enter(struct rwp_loop *self);
+/* As enter, quietly. */
+bool rwp_loop_is_mine(struct rwp_loop *self);
+/* The task of ours that is being run now, borrowed; NULL with RuntimeError naming `what` needs one. */
+struct rwp_task *rwp_current_task(struct rwp_state *state, const char *what);
+/* asyncio.current_task(): `task` from here on; NULL for none. */
+int rwp_loop_set_current(struct rwp_loop *self, PyObject *task);
+/* Reports to loop.call_exception_handler: message, and the exception that is set (taken). */
+void rwp_loop_report(struct rwp_loop *self, const char *message, const char *key, PyObject *object);
+/* Takes the exception that is set; when it must end the program it is kept for the end of the turn and true is returned. */
+bool rwp_loop_keep_exit(struct rwp_loop *self, PyObject *exception);
+
+/* loop.call_soon(callback, *args): borrowed arguments; context NULL: a copy of the current. New reference to the handle. */
+PyObject *rwp_call_soon(struct rwp_loop *self, PyObject *callback, PyObject *const *args, Py_ssize_t count,
+                        PyObject *context);
+/* Queues a call whose result nobody needs: callback(arg). */
+int rwp_schedule(struct rwp_loop *self, PyObject *callback, PyObject *arg, PyObject *context);
+
+PyObject *rwp_method_call_soon(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
+PyObject *rwp_method_call_soon_threadsafe(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
+PyObject *rwp_method_call_later(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
+PyObject *rwp_method_call_at(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
+PyObject *rwp_method_make_handle(PyObject *self, PyObject *const *args, Py_ssize_t count);
+PyObject *rwp_method_watch(PyObject *self, PyObject *args);
+/* Runs a handle that stays in use: a reader or writer of a descriptor. Cancelled ones do nothing. */
+void rwp_handle_run_again(struct rwp_loop *loop, PyObject *handle);
+
+/* ---- awaitables ------------------------------------------------------------------------------------------------------ */
+
+enum rwp_op_state { RWP_OP_NEW, RWP_OP_STARTED, RWP_OP_DONE, RWP_OP_RAISED, RWP_OP_SPENT };
+enum rwp_op_kind { RWP_OP_PLAIN, RWP_OP_RECEIVE, RWP_OP_SEND };
+
+struct rwp_op {
+    PyObject_HEAD
+    struct rwp_link link; /* thing: the struct rw_future, until it is done or taken */
+    PyObject *(*convert)(struct rwp_op *op, struct rw_value *value);
+    PyObject *owner;  /* what convert needs, or what must live on */
+    PyObject *result; /* or the exception */
+    PyObject *bridge; /* asyncio's future, when a task that is not ours awaits it */
+    uint8_t state;
+    uint8_t kind;
+    struct rw_value value; /* of an unsent send */
+};
+
+/* An awaitable of `future` (taken; NULL raises MemoryError). `convert` takes the outcome, failures included; NULL: rwp_object_from.
+ * `owner` may be NULL. */
+PyObject *rwp_op_new(struct rwp_loop *loop, struct rw_future *future,
+                     PyObject *(*convert)(struct rwp_op *op, struct rw_value *value), PyObject *owner);
+/* An awaitable that is done: `result` is taken. */
+PyObject *rwp_op_done(struct rwp_loop *loop, PyObject *result);
+/* Sends and receives that have not begun, so that select can take them apart. `owner` is the Sender or Receiver. */
+PyObject *rwp_op_new_channel(struct rwp_loop *loop, enum rwp_op_kind kind, PyObject *owner, struct rw_value value);
+/* The future of an op that has not begun; NULL with an exception. The op is spent. */
+struct rw_future *rwp_op_take(struct rwp_op *op);
+/* Hands the outcome over; takes the value. */
+void rwp_op_finish(struct rwp_op *op, struct rw_value *value);
+/* Makes StopIteration(value) the exception; takes `value`. */
+void rwp_stop_iteration(struct rwp_state *state, PyObject *value);
+/* A future for anything that can be awaited: ops are taken, tasks joined, coroutines spawned (and cancelled with the
+ * future). NULL with an exception. */
+struct rw_future *rwp_future_of(struct rwp_loop *loop, PyObject *awaitable);
+/* A future for what a script function gave back: awaitables as above, anything else is ready. Takes `object`; NULL: the exception
+ * that is set becomes the failure. Never NULL. */
+struct rw_future *rwp_future_of_call(struct rwp_loop *loop, PyObject *object);
+/* -1, 0, 1: whether `object` can be awaited. */
+int rwp_is_awaitable(struct rwp_state *state, PyObject *object);
+
+/* ---- tasks ------------------------------------------------------------------------------------------------------------ */
+
+enum rwp_task_state { RWP_TASK_PENDING, RWP_TASK_CANCELLED, RWP_TASK_FINISHED };
+
+struct rwp_task {
+    union {
+        PyObject ob_base;
+        char base[RWP_TASK_BASE];
+    } head;
+    struct rw_future future;  /* what the executor polls: the coroutine */
+    struct rw_future foreign; /* the await of something of asyncio's */
+    struct rwp_link link;     /* thing: the struct rw_task */
+    struct rwp_task *next;    /* in loop->tasks */
+    struct rwp_task *prev;
+    PyObject *loop; /* struct rwp_loop; strong */
+    PyObject *coro;
+    PyObject *context;
+    PyObject *name; /* NULL: "Task-<number>" */
+    PyObject *awaiting;
+    PyObject *result; /* value or exception */
+    PyObject *cancel_message;
+    PyObject *callbacks; /* NULL, or a list of (callback, context) */
+    PyObject *wakeup;    /* the callable that wakes this task; borrows it */
+    PyObject *scheduled; /* the weak reference in asyncio's set */
+    uint64_t number;
+    uint32_t cancelling;
+    uint8_t state;
+    bool must_cancel;
+    bool failed; /* result is an exception */
+    bool log_traceback;
+    bool log_destroy_pending;
+    bool blocking;
+    bool foreign_done;
+    bool foreign_cancel;
+    bool yielded; /* awaits nothing but a turn */
+    bool queued;  /* the executor holds it */
+    bool in_scope; /* a scope answers for its failure */
+};
+
+/* The callable that asyncio's futures call to wake a task. */
+struct rwp_wakeup {
+    PyObject_HEAD
+    struct rwp_task *task; /* borrowed; NULL once the task is gone */
+};
+
+static inline struct rwp_task *rwp_task_of(PyObject *task)
+{
+    return (struct rwp_task *)(void *)task;
+}
+
+static inline PyObject *rwp_task_object(struct rwp_task *task)
+{
+    return &task->head.ob_base;
+}
+
+static inline struct rwp_loop *rwp_task_loop(const struct rwp_task *task)
+{
+    return (struct rwp_loop *)(void *)task->loop;
+}
+
+/* Spawns a coroutine; scope, name and context may be NULL. New reference. */
+PyObject *rwp_task_spawn(struct rwp_loop *loop, PyObject *coro, PyObject *name, PyObject *context, struct rw_scope *scope);
+bool rwp_task_check(struct rwp_state *state, PyObject *object);
+/* asyncio's cancel; `message` may be NULL. False when the task is done. -1 with an exception. */
+int rwp_task_cancel(struct rwp_task *task, PyObject *message);
+/* The end of a task: its result or exception (taken) and its callbacks. */
+void rwp_task_finish(struct rwp_task *task, enum rwp_task_state state, PyObject *result, bool failed);
+/* The CancelledError that is due now; new reference. */
+PyObject *rwp_task_cancelled_error(struct rwp_task *task);
+/* task.add_done_callback for the waker of another task. */
+int rwp_task_add_callback(struct rwp_task *task, PyObject *callback, PyObject *context);
+Py_ssize_t rwp_task_remove_callback(struct rwp_task *task, PyObject *callback);
+/* What the task was made for ended: raises, or gives the result (new reference). */
+PyObject *rwp_task_result(struct rwp_task *task);
+/* The awaitable's iterator for `await task`. */
+PyObject *rwp_task_iter(PyObject *task);
+/* Wakes the task behind a wakeup object because `future` is done. */
+void rwp_wakeup_fire(PyObject *wakeup, PyObject *future);
+int rwp_task_face_init(struct rwp_state *state);
+extern const struct rw_future_vtable rwp_task_vtable;
+extern PyMethodDef rwp_task_methods[];
+extern PyGetSetDef rwp_task_getset[];
+PyObject *rwp_task_repr(PyObject *self);
+void rwp_task_finalize(PyObject *self);
+/* In asyncio's set of tasks, or out of it. */
+int rwp_task_register(struct rwp_state *state, struct rwp_task *task);
+void rwp_task_unregister(struct rwp_state *state, struct rwp_task *task);
+
+/* ---- others ------------------------------------------------------------------------------------------------------------ */
+
+/* Boxes for things of the core; each takes its reference, also on failure. */
+PyObject *rwp_sender_box(struct rwp_loop *loop, struct rw_sender *sender);
+PyObject *rwp_receiver_box(struct rwp_loop *loop, struct rw_receiver *receiver);
+PyObject *rwp_stream_box(struct rwp_loop *loop, struct rw_stream *stream);
+PyObject *rwp_sink_box(struct rwp_loop *loop, struct rw_sink *sink);
+PyObject *rwp_socket_box(struct rwp_loop *loop, struct rw_socket *socket);
+/* A Python callable as the `arg` of a combinator or adapter. */
+struct rwp_call;
+struct rwp_call *rwp_call_new(struct rwp_loop *loop, PyObject *callable);
+void rwp_call_drop(void *call);
+struct rw_future *rwp_call_future(void *call, struct rw_value item);
+struct rw_future *rwp_call_future_borrowed(void *call, const struct rw_value *item);
+/* The stream behind an object: a Stream, a Receiver, or any (async) iterable; one reference, NULL with an exception. */
+struct rw_stream *rwp_stream_of(struct rwp_loop *loop, PyObject *object);
+struct rw_sink *rwp_sink_of(struct rwp_loop *loop, PyObject *object);
+/* Scope of a Scope object, for spawn(scope=); NULL with an exception. */
+struct rw_scope *rwp_scope_of(struct rwp_state *state, PyObject *object);
+
+#endif

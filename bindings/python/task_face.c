@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * task_face.c - a Task as the world sees it: asyncio's methods and attributes, and ours.
+ *
+ * asyncio reaches a task by its public methods and by a handful of underscored attributes; all of them are here, because the
+ * base's own would read fields that stay zero. An attribute that only reports (callbacks, source traceback) gives what
+ * there is, or None.
+ */
+#include "rwp.h"
+
+struct abort_handle {
+    PyObject_HEAD
+    struct rw_abort_handle *handle;
+};
+
+static PyObject *name_of(struct rwp_task *self)
+{
+    if (self->name == NULL) {
+        self->name = PyUnicode_FromFormat("Task-%llu", (unsigned long long)self->number);
+    }
+    return Py_XNewRef(self->name);
+}
+
+/* ---- the iterator of `await task` ----------------------------------------------------------------------------------------- */
+
+struct task_iter {
+    PyObject_HEAD
+    PyObject *task; /* NULL once exhausted */
+};
+
+PyObject *rwp_task_iter(PyObject *task)
+{
+    struct rwp_state *state = rwp_state_of(task);
+    struct task_iter *self = PyObject_New(struct task_iter, state->task_iter_type);
+
+    if (self != NULL) {
+        self->task = Py_NewRef(task);
+    }
+    return (PyObject *)self;
+}
+
+static void iter_dealloc(PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+
+    Py_XDECREF(((struct task_iter *)op)->task);
+    PyObject_Free(op);
+    Py_DECREF(type);
+}
+
+static PySendResult iter_send(PyObject *op, PyObject *sent, PyObject **result)
+{
+    struct task_iter *self = (struct task_iter *)op;
+    struct rwp_task *task;
+
+    (void)sent;
+    *result = NULL;
+    if (self->task == NULL) {
+        return PYGEN_ERROR;
+    }
+    task = rwp_task_of(self->task);
+    if (task->state == RWP_TASK_PENDING) {
+        if (task->blocking) {
+            PyErr_SetString(PyExc_RuntimeError, "await wasn't used with future");
+            return PYGEN_ERROR;
+        }
+        task->blocking = true;
+        *result = Py_NewRef(self->task);
+        return PYGEN_NEXT;
+    }
+    *result = rwp_task_result(task);
+    Py_CLEAR(self->task);
+    return *result != NULL ? PYGEN_RETURN : PYGEN_ERROR;
+}
+
+static PyObject *iter_next(PyObject *op)
+{
+    PyObject *result;
+    PySendResult sent = iter_send(op, Py_None, &result);
+
+    if (sent == PYGEN_RETURN) {
+        rwp_stop_iteration(PyType_GetModuleState(Py_TYPE(op)), result);
+        return NULL;
+    }
+    return sent == PYGEN_NEXT ? result : NULL;
+}
+
+static PyObject *iter_method_send(PyObject *op, PyObject *sent)
+{
+    (void)sent;
+    return iter_next(op);
+}
+
+static PyObject *iter_throw(PyObject *op, PyObject *const *args, Py_ssize_t count)
+{
+    PyObject *exception = count == 3 && args[1] != Py_None ? args[1] : count > 0 ? args[0] : NULL;
+
+    Py_CLEAR(((struct task_iter *)op)->task);
+    if (exception == NULL) {
+        PyErr_SetString(PyExc_TypeError, "throw() needs an exception");
+    } else if (PyExceptionInstance_Check(exception)) {
+        rwp_exc_give(Py_NewRef(exception));
+    } else {
+        PyErr_SetNone(exception);
+    }
+    return NULL;
+}
+
+static PyObject *iter_close(PyObject *op, PyObject *unused)
+{
+    (void)unused;
+    Py_CLEAR(((struct task_iter *)op)->task);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef iter_methods[] = {
+    {"send", iter_method_send, METH_O, "send(None) - go on."},
+    {"throw", (PyCFunction)(void (*)(void))iter_throw, METH_FASTCALL, "throw(exception) - await no longer."},
+    {"close", iter_close, METH_NOARGS, "close() - await no longer."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot iter_slots[] = {
+    {Py_tp_doc, "The iterator of `await task`."},
+    {Py_tp_dealloc, iter_dealloc},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, iter_next},
+    {Py_am_send, iter_send},
+    {Py_tp_methods, iter_methods},
+    {0, NULL},
+};
+
+static PyType_Spec iter_spec = {"ropewalk._ropewalk.TaskIter", sizeof(struct task_iter), 0, RWP_TYPE_FLAGS, iter_slots};
+
+/* ---- state and outcome ------------------------------------------------------------------------------------------------------ */
+
+static PyObject *task_done(PyObject *op, PyObject *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(rwp_task_of(op)->state != RWP_TASK_PENDING);
+}
+
+static PyObject *task_cancelled(PyObject *op, PyObject *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(rwp_task_of(op)->state == RWP_TASK_CANCELLED);
+}
+
+static PyObject *task_result(PyObject *op, PyObject *unused)
+{
+    (void)unused;
+    return rwp_task_result(rwp_task_of(op));
+}
+
+static PyObject *task_exception(PyObject *op, PyObject *unused)
+{
+    struct rwp_task *self = rwp_task_of(op);
+
+    (void)unused;
+    if (self->state == RWP_TASK_PENDING) {
+        PyErr_SetString(rwp_state_of(op)->invalid_state_error, "Exception is not set.");
+        return NULL;
+    }
+    if (self->state == RWP_TASK_CANCELLED) {
+        return rwp_task_result(self);
+    }
+    self->log_traceback = false;
+    return Py_NewRef(self->failed ? self->result : Py_None);
+}
+
+static PyObject *task_set_result(PyObject *op, PyObject *unused)
+{
+    (void)op;
+    (void)unused;
+    PyErr_SetString(PyExc_RuntimeError, "Task does not support set_result operation");
+    return NULL;
+}
+
+static PyObject *task_set_exception(PyObject *op, PyObject *unused)
+{
+    (void)op;
+    (void)unused;
+    PyErr_SetString(PyExc_RuntimeError, "Task does not support set_exception operation");
+    return NULL;
+}
+
+static PyObject *task_add_done_callback(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"", "context", NULL};
+    PyObject *callback, *context = NULL, *copied = NULL;
+    int failed;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$O:add_done_callback", names, &callback, &context)) {
+        return NULL;
+    }
+    if (context == NULL || context == Py_None) {
+        context = copied = PyContext_CopyCurrent();
+    }
+    failed = context != NULL ? rwp_task_add_callback(rwp_task_of(op), callback, context) : -1;
+    Py_XDECREF(copied);
+    if (failed != 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *task_remove_done_callback(PyObject *op, PyObject *callback)
+{
+    Py_ssize_t removed = rwp_task_remove_callback(rwp_task_of(op), callback);
+
+    return removed >= 0 ? PyLong_FromSsize_t(removed) : NULL;
+}
+
+static PyObject *task_cancel(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"msg", NULL};
+    PyObject *message = NULL;
+    int done;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:cancel", names, &message)) {
+        return NULL;
+    }
+    done = rwp_task_cancel(rwp_task_of(op), message);
+    return done >= 0 ? PyBool_FromLong(done) : NULL;
+}
+
+static PyObject *task_cancelling(PyObject *op, PyObject *unused)
+{
+    (void)unused;
+    return PyLong_FromUnsignedLong(rwp_task_of(op)->cancelling);
+}
+
+static PyObject *task_uncancel(PyObject *op, PyObject *unused)
+{
+    struct rwp_task *self = rwp_task_of(op);
+
+    (void)unused;
+    if (self->cancelling > 0) {
+        self->cancelling--;
+#if PY_VERSION_HEX >= 0x030D0000
+        if (self->cancelling == 0) {
+            self->must_cancel = false;
+        }
+#endif
+    }
+    return PyLong_FromUnsignedLong(self->cancelling);
+}
+
+static PyObject *task_make_cancelled_error(PyObject *op, PyObject *unused)
+{
+    (void)unused;
+    return rwp_task_cancelled_error(rwp_task_of(op));
+}
+
+/* ---- identity --------------------------------------------------------------------------------------------------------------- */
+
+static PyObject *or_none(PyObject *object)
+{
+    return Py_NewRef(object != NULL ? object : Py_None);
+}
+
+static PyObject *task_get_name(PyObject *op, PyObject *unused)
+{
+    (void)unused;
+    return name_of(rwp_task_of(op));
+}
+
+static PyObject *task_set_name(PyObject *op, PyObject *name)
+{
+    PyObject *text = PyObject_Str(name);
+
+    if (text == NULL) {
+        return NULL;
+    }
+    Py_XSETREF(rwp_task_of(op)->name, text);
+    Py_RETURN_NONE;
+}
+
+static PyObject *task_get_loop(PyObject *op, PyObject *unused)
+{
+    (void)unused;
+    return or_none(rwp_task_of(op)->loop);
+}
+
+static PyObject *task_get_coro(PyObject *op, PyObject *unused)
+{
+    (void)unused;
+    return or_none(rwp_task_of(op)->coro);
+}
+
+static PyObject *task_get_context(PyObject *op, PyObject *unused)
+{
+    (void)unused;
+    return or_none(rwp_task_of(op)->context);
+}
+
+static PyObject *call_asyncio(const char *function, PyObject *args)
+{
+    PyObject *module = PyImport_ImportModule("asyncio.base_tasks");
+    PyObject *callable = module != NULL ? PyObject_GetAttrString(module, function) : NULL;
+    PyObject *result = callable != NULL && args != NULL ? PyObject_CallObject(callable, args) : NULL;
+
+    Py_XDECREF(callable);
+    Py_XDECREF(module);
+    Py_XDECREF(args);
+    return result;
+}
+
+static PyObject *task_get_stack(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"limit", NULL};
+    PyObject *limit = Py_None;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$O:get_stack", names, &limit)) {
+        return NULL;
+    }
+    return call_asyncio("_task_get_stack", PyTuple_Pack(2, op, limit));
+}
+
+static PyObject *task_print_stack(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"limit", "file", NULL};
+    PyObject *limit = Py_None, *file = Py_None;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OO:print_stack", names, &limit, &file)) {
+        return NULL;
+    }
+    return call_asyncio("_task_print_stack", PyTuple_Pack(3, op, limit, file));
+}
+
+PyObject *rwp_task_repr(PyObject *op)
+{
+    if (rwp_task_of(op)->coro == NULL) {
+        return PyUnicode_FromString("<Task, not begun>");
+    }
+    return call_asyncio("_task_repr", PyTuple_Pack(1, op));
+}
+
+static PyObject *task_detach(PyObject *op, PyObject *unused)
+{
+    (void)unused;
+    rwp_task_of(op)->log_destroy_pending = false;
+    Py_RETURN_NONE;
+}
+
+/* ---- abort handles ---------------------------------------------------------------------------------------------------------- */
+
+static PyObject *task_abort_handle(PyObject *op, PyObject *unused)
+{
+    struct rwp_task *self = rwp_task_of(op);
+    struct rw_task *task = rwp_link_thing(&self->link);
+    struct abort_handle *made;
+
+    (void)unused;
+    if (task == NULL) {
+        return NULL;
+    }
+    made = PyObject_New(struct abort_handle, rwp_state_of(op)->abort_type);
+    if (made != NULL) {
+        made->handle = rw_task_abort_handle(task);
+        if (made->handle == NULL) {
+            Py_DECREF(made);
+            return PyErr_NoMemory();
+        }
+    }
+    return (PyObject *)made;
+}
+
+static void abort_dealloc(PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+
+    rw_abort_handle_unref(((struct abort_handle *)op)->handle);
+    PyObject_Free(op);
+    Py_DECREF(type);
+}
+
+static PyObject *abort_cancel(PyObject *op, PyObject *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(rw_abort_handle_cancel(((struct abort_handle *)op)->handle) == 0);
+}
+
+static PyMethodDef abort_methods[] = {
+    {"cancel", abort_cancel, METH_NOARGS, "cancel() - cancel the task, from any thread; False when it is done already."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot abort_slots[] = {
+    {Py_tp_doc, "Cancels a task from any thread."},
+    {Py_tp_dealloc, abort_dealloc},
+    {Py_tp_methods, abort_methods},
+    {0, NULL},
+};
+
+static PyType_Spec abort_spec = {"ropewalk._ropewalk.AbortHandle", sizeof(struct abort_handle), 0, RWP_TYPE_FLAGS, abort_slots};
+
+/* ---- attributes that asyncio looks at ----------------------------------------------------------------------------------------- */
+
+static PyObject *get_blocking(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(rwp_task_of(op)->blocking);
+}
+
+static int set_blocking(PyObject *op, PyObject *value, void *closure)
+{
+    int is_true = value != NULL ? PyObject_IsTrue(value) : 0;
+
+    (void)closure;
+    rwp_task_of(op)->blocking = is_true == 1;
+    return is_true < 0 ? -1 : 0;
+}
+
+static PyObject *get_state(PyObject *op, void *closure)
+{
+    static const char *const names[] = {"PENDING", "CANCELLED", "FINISHED"};
+
+    (void)closure;
+    return PyUnicode_FromString(names[rwp_task_of(op)->state]);
+}
+
+static PyObject *get_flag(PyObject *op, void *closure)
+{
+    return PyBool_FromLong(*((const bool *)((const char *)op + (uintptr_t)closure)));
+}
+
+static int set_flag(PyObject *op, PyObject *value, void *closure)
+{
+    int is_true = value != NULL ? PyObject_IsTrue(value) : 0;
+
+    if (is_true >= 0) {
+        *((bool *)((char *)op + (uintptr_t)closure)) = is_true == 1;
+    }
+    return is_true < 0 ? -1 : 0;
+}
+
+static int set_log_traceback(PyObject *op, PyObject *value, void *closure)
+{
+    if (value == NULL || PyObject_IsTrue(value) != 0) {
+        PyErr_SetString(value == NULL ? PyExc_AttributeError : PyExc_ValueError, "_log_traceback can only be set to False");
+        return -1;
+    }
+    return set_flag(op, value, closure);
+}
+
+static PyObject *get_object(PyObject *op, void *closure)
+{
+    return or_none(*(PyObject **)((char *)op + (uintptr_t)closure));
+}
+
+static int set_cancel_message(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    Py_XSETREF(rwp_task_of(op)->cancel_message, Py_XNewRef(value));
+    return 0;
+}
+
+static PyObject *get_result(PyObject *op, void *closure)
+{
+    struct rwp_task *self = rwp_task_of(op);
+    bool wants_failure = closure != NULL;
+
+    if (self->state != RWP_TASK_FINISHED || self->failed != wants_failure) {
+        Py_RETURN_NONE;
+    }
+    return or_none(self->result);
+}
+
+static PyObject *get_waiter(PyObject *op, void *closure)
+{
+    struct rwp_task *self = rwp_task_of(op);
+
+    (void)closure;
+    return or_none(self->awaiting);
+}
+
+static PyObject *get_none(PyObject *op, void *closure)
+{
+    (void)op;
+    (void)closure;
+    Py_RETURN_NONE;
+}
+
+#define OFFSET(field) ((void *)offsetof(struct rwp_task, field))
+
+PyGetSetDef rwp_task_getset[] = {
+    {"_asyncio_future_blocking", get_blocking, set_blocking, NULL, NULL},
+    {"_state", get_state, NULL, NULL, NULL},
+    {"_loop", get_object, NULL, NULL, OFFSET(loop)},
+    {"_coro", get_object, NULL, NULL, OFFSET(coro)},
+    {"_callbacks", get_object, NULL, NULL, OFFSET(callbacks)},
+    {"_result", get_result, NULL, NULL, NULL},
+    {"_exception", get_result, NULL, NULL, (void *)1},
+    {"_cancel_message", get_object, set_cancel_message, NULL, OFFSET(cancel_message)},
+    {"_must_cancel", get_flag, NULL, NULL, OFFSET(must_cancel)},
+    {"_log_traceback", get_flag, set_log_traceback, NULL, OFFSET(log_traceback)},
+    {"_log_destroy_pending", get_flag, set_flag, NULL, OFFSET(log_destroy_pending)},
+    {"_fut_waiter", get_waiter, NULL, NULL, NULL},
+    {"_source_traceback", get_none, NULL, NULL, NULL},
+    {"_asyncio_awaited_by", get_none, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+#define WITH_KEYWORDS(method) ((PyCFunction)(void (*)(void))(method)), METH_VARARGS | METH_KEYWORDS
+
+PyMethodDef rwp_task_methods[] = {
+    {"done", task_done, METH_NOARGS, "done() - whether it has ended."},
+    {"cancelled", task_cancelled, METH_NOARGS, "cancelled() - whether it ended by being cancelled."},
+    {"result", task_result, METH_NOARGS, "result() - what the coroutine returned, or its exception raised."},
+    {"exception", task_exception, METH_NOARGS, "exception() - what the coroutine raised, or None."},
+    {"set_result", task_set_result, METH_O, "Not possible: a task's result is its coroutine's."},
+    {"set_exception", task_set_exception, METH_O, "Not possible: a task's exception is its coroutine's."},
+    {"add_done_callback", WITH_KEYWORDS(task_add_done_callback), "add_done_callback(fn, *, context=None) - fn(task) at its end."},
+    {"remove_done_callback", task_remove_done_callback, METH_O, "remove_done_callback(fn) - gives how many were removed."},
+    {"cancel", WITH_KEYWORDS(task_cancel), "cancel(msg=None) - raise CancelledError in it; False when it has ended."},
+    {"cancelling", task_cancelling, METH_NOARGS, "cancelling() - how many cancel() are not undone by uncancel()."},
+    {"uncancel", task_uncancel, METH_NOARGS, "uncancel() - undo one cancel(); gives how many remain."},
+    {"_make_cancelled_error", task_make_cancelled_error, METH_NOARGS, "The CancelledError with the message of cancel()."},
+    {"get_name", task_get_name, METH_NOARGS, "get_name() - its name."},
+    {"set_name", task_set_name, METH_O, "set_name(name) - change its name."},
+    {"get_loop", task_get_loop, METH_NOARGS, "get_loop() - the loop it runs on."},
+    {"get_coro", task_get_coro, METH_NOARGS, "get_coro() - the coroutine it runs."},
+    {"get_context", task_get_context, METH_NOARGS, "get_context() - the context it runs in."},
+    {"get_stack", WITH_KEYWORDS(task_get_stack), "get_stack(*, limit=None) - its frames, oldest first."},
+    {"print_stack", WITH_KEYWORDS(task_print_stack), "print_stack(*, limit=None, file=None) - print its frames."},
+    {"detach", task_detach, METH_NOARGS, "detach() - nobody will await it; it runs on by itself."},
+    {"abort_handle", task_abort_handle, METH_NOARGS, "abort_handle() - cancels this task from any thread."},
+    {NULL, NULL, 0, NULL},
+};
+
+void rwp_task_finalize(PyObject *op)
+{
+    struct rwp_task *self = rwp_task_of(op);
+    PyObject *saved = rwp_exc_take();
+
+    if (self->state == RWP_TASK_PENDING && self->coro != NULL && self->log_destroy_pending && self->loop != NULL) {
+        rwp_loop_report(rwp_task_loop(self), "Task was destroyed but it is pending!", "task", op);
+    } else if (self->failed && self->log_traceback && self->loop != NULL) {
+        PyObject *text = PyUnicode_FromFormat("%s exception was never retrieved", _PyType_Name(Py_TYPE(op)));
+
+        self->log_traceback = false;
+        rwp_exc_give(Py_NewRef(self->result));
+        rwp_loop_report(rwp_task_loop(self), text != NULL ? PyUnicode_AsUTF8(text) : "", "future", op);
+        Py_XDECREF(text);
+    }
+    if (saved != NULL) {
+        rwp_exc_give(saved);
+    }
+}
+
+int rwp_task_face_init(struct rwp_state *state)
+{
+    state->task_iter_type = rwp_add_type(state, &iter_spec, NULL, false);
+    state->abort_type = rwp_add_type(state, &abort_spec, NULL, true);
+    return state->task_iter_type != NULL && state->abort_type != NULL ? 0 : -1;
+}

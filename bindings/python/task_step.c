@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * task_step.c - a coroutine as a future: what happens when the executor polls a Python task.
+ *
+ *           first poll, or what it awaited is ready
+ *   poll ---------------------------------------------> step: PyIter_Send or throw
+ *     ^                                                   |  yields an Op, a future of asyncio's, or None
+ *     `---- wake <--- keep it in `awaiting`, PENDING <----+
+ *                                                         `  returns or raises: finish, READY
+ *
+ * An Op has polled itself when it comes out of the coroutine, and holds the outcome when it goes back in. A future of
+ * asyncio's is awaited through the leaf `foreign`, embedded in the task, so that rw_task_await can apply the scopes'
+ * cancelling to it like to any other await. A bare None is the same leaf, ready one turn later.
+ *
+ * Two kinds of cancel meet here. Task.cancel() is an edge: asked of what is awaited now, or kept in must_cancel for the next
+ * step. A scope's cancel is a level and lives in the core: it comes as the outcome of rw_task_await.
+ */
+#include "rwp.h"
+
+static struct rwp_task *task_of_future(struct rw_future *future)
+{
+    return (struct rwp_task *)(void *)((char *)future - offsetof(struct rwp_task, future));
+}
+
+static struct rwp_task *task_of_foreign(struct rw_future *future)
+{
+    return (struct rwp_task *)(void *)((char *)future - offsetof(struct rwp_task, foreign));
+}
+
+PyObject *rwp_task_cancelled_error(struct rwp_task *self)
+{
+    struct rwp_state *state = rwp_task_loop(self)->state;
+
+    if (self->cancel_message == NULL || self->cancel_message == Py_None) {
+        return PyObject_CallNoArgs(state->cancelled_error);
+    }
+    return PyObject_CallOneArg(state->cancelled_error, self->cancel_message);
+}
+
+/* ---- the leaf that awaits what is asyncio's ------------------------------------------------------------------------------ */
+
+static int cancel_foreign_now(struct rwp_task *self, PyObject *message)
+{
+    struct rwp_state *state = rwp_task_loop(self)->state;
+    PyObject *arguments[2] = {self->awaiting, message};
+    PyObject *answer = PyObject_VectorcallMethod(state->names[RWP_N_CANCEL], arguments, 1,
+                                                 message != NULL && message != Py_None ? state->names_msg : NULL);
+    int is_true = answer != NULL ? PyObject_IsTrue(answer) : -1;
+
+    Py_XDECREF(answer);
+    return is_true;
+}
+
+static enum rw_poll poll_foreign(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
+{
+    struct rwp_task *self = task_of_foreign(future);
+
+    if (self->yielded && !self->foreign_done) {
+        self->foreign_done = true;
+        rw_waker_wake(&cx->waker);
+        return RW_PENDING;
+    }
+    if (self->foreign_cancel && !self->foreign_done) {
+        self->foreign_cancel = false;
+        if (self->awaiting == NULL || cancel_foreign_now(self, NULL) <= 0) {
+            PyErr_Clear();
+            *out = rw_failure(RW_ERR_CANCELLED);
+            return RW_READY;
+        }
+    }
+    if (!self->foreign_done) {
+        return RW_PENDING;
+    }
+    *out = rw_nil();
+    return RW_READY;
+}
+
+/* From a scope: the future is asked in the next poll, since its cancel() is Python code. */
+static void cancel_foreign(struct rw_future *future)
+{
+    task_of_foreign(future)->foreign_cancel = true;
+}
+
+static void drop_foreign(struct rw_future *future)
+{
+    (void)future; /* embedded */
+}
+
+static const struct rw_future_vtable foreign_vtable = {"asyncio future", 0, poll_foreign, cancel_foreign, drop_foreign};
+
+void rwp_wakeup_fire(PyObject *wakeup, PyObject *future)
+{
+    struct rwp_task *self = ((struct rwp_wakeup *)wakeup)->task;
+
+    if (self != NULL && self->awaiting == future && self->link.thing != NULL) {
+        self->foreign_done = true;
+        rw_task_wake(self->link.thing);
+    }
+}
+
+static PyObject *need_wakeup(struct rwp_task *self)
+{
+    if (self->wakeup == NULL) {
+        struct rwp_wakeup *wakeup = PyObject_New(struct rwp_wakeup, rwp_task_loop(self)->state->wakeup_type);
+
+        if (wakeup != NULL) {
+            wakeup->task = self;
+        }
+        self->wakeup = (PyObject *)wakeup;
+    }
+    return self->wakeup;
+}
+
+static int subscribe(struct rwp_task *self, PyObject *future)
+{
+    struct rwp_state *state = rwp_task_loop(self)->state;
+    PyObject *wakeup = need_wakeup(self);
+    PyObject *arguments[3] = {future, wakeup, self->context};
+    PyObject *answer;
+
+    if (wakeup == NULL) {
+        return -1;
+    }
+    if (rwp_task_check(state, future)) {
+        return rwp_task_add_callback(rwp_task_of(future), wakeup, NULL);
+    }
+    answer = PyObject_VectorcallMethod(state->names[RWP_N_ADD_DONE_CALLBACK], arguments, 2, state->names_context);
+    Py_XDECREF(answer);
+    return answer != NULL ? 0 : -1;
+}
+
+static void unsubscribe(struct rwp_task *self, PyObject *future)
+{
+    struct rwp_state *state = rwp_task_loop(self)->state;
+    PyObject *answer;
+
+    if (self->wakeup == NULL) {
+        return;
+    }
+    if (rwp_task_check(state, future)) {
+        (void)rwp_task_remove_callback(rwp_task_of(future), self->wakeup);
+        return;
+    }
+    answer = PyObject_CallMethodOneArg(future, state->names[RWP_N_REMOVE_DONE_CALLBACK], self->wakeup);
+    Py_XDECREF(answer);
+    PyErr_Clear();
+}
+
+/* ---- what the coroutine yielded ------------------------------------------------------------------------------------------ */
+
+static PyObject *runtime_error(const char *format, struct rwp_task *self, PyObject *yielded)
+{
+    PyErr_Format(PyExc_RuntimeError, format, rwp_task_object(self), yielded);
+    return rwp_exc_take();
+}
+
+/* 1: it follows asyncio's protocol; 0: it does not; -1: RuntimeError raised. */
+static int claim_future(struct rwp_task *self, PyObject *future)
+{
+    struct rwp_state *state = rwp_task_loop(self)->state;
+    PyObject *blocking = PyObject_GetAttr(future, state->names[RWP_N_BLOCKING]);
+    PyObject *loop;
+    int is_true;
+
+    if (blocking == NULL || blocking == Py_None) {
+        PyErr_Clear();
+        Py_XDECREF(blocking);
+        return 0;
+    }
+    is_true = PyObject_IsTrue(blocking);
+    Py_DECREF(blocking);
+    if (is_true <= 0) {
+        PyErr_Format(PyExc_RuntimeError, "yield was used instead of yield from in task %R with %R", rwp_task_object(self),
+                     future);
+        return -1;
+    }
+    loop = PyObject_CallMethodNoArgs(future, state->names[RWP_N_GET_LOOP]);
+    if (loop == NULL) {
+        PyErr_Clear();
+    } else if (loop != self->loop) {
+        Py_DECREF(loop);
+        PyErr_Format(PyExc_RuntimeError, "Task %R got Future %R attached to a different loop", rwp_task_object(self), future);
+        return -1;
+    }
+    Py_XDECREF(loop);
+    if (future == rwp_task_object(self)) {
+        PyErr_Format(PyExc_RuntimeError, "Task cannot await on itself: %R", future);
+        return -1;
+    }
+    return PyObject_SetAttr(future, state->names[RWP_N_BLOCKING], Py_False) == 0 ? 1 : -1;
+}
+
+static void begin_foreign(struct rwp_task *self, PyObject *future)
+{
+    rw_future_init(&self->foreign, &foreign_vtable);
+    self->foreign_done = false;
+    self->foreign_cancel = false;
+    self->yielded = future == NULL;
+    Py_XSETREF(self->awaiting, future);
+}
+
+/* Takes `yielded`. NULL when the task now awaits it; else the exception to throw in. */
+static PyObject *await_foreign(struct rwp_task *self, PyObject *yielded)
+{
+    int claimed;
+
+    if (yielded == Py_None) {
+        Py_DECREF(yielded);
+        begin_foreign(self, NULL);
+        return NULL;
+    }
+    claimed = claim_future(self, yielded);
+    if (claimed == 0) {
+        PyObject *error = PyGen_Check(yielded)
+                              ? runtime_error("yield was used instead of yield from for generator in task %R with %R", self,
+                                              yielded)
+                              : runtime_error("Task %R got bad yield: %R", self, yielded);
+
+        Py_DECREF(yielded);
+        return error;
+    }
+    if (claimed < 0 || subscribe(self, yielded) < 0) {
+        Py_DECREF(yielded);
+        return rwp_exc_take();
+    }
+    begin_foreign(self, yielded);
+    if (self->must_cancel) {
+        int taken = cancel_foreign_now(self, self->cancel_message);
+
+        if (taken < 0) {
+            return rwp_exc_take();
+        }
+        self->must_cancel = taken == 0;
+    }
+    return NULL;
+}
+
+/* ---- the end -------------------------------------------------------------------------------------------------------------- */
+
+static enum rw_poll end_with_result(struct rwp_task *self, PyObject *result, struct rw_value *out)
+{
+    struct rwp_loop *loop = rwp_task_loop(self);
+
+    if (self->must_cancel) {
+        self->must_cancel = false;
+        Py_DECREF(result);
+        rwp_task_finish(self, RWP_TASK_CANCELLED, NULL, false);
+        *out = rw_failure(RW_ERR_CANCELLED);
+        return RW_READY;
+    }
+    if (rwp_value_from(loop->state, result, out) < 0) {
+        PyErr_Clear();
+        *out = rw_failure(RW_ERR_NOMEM);
+    }
+    rwp_task_finish(self, RWP_TASK_FINISHED, result, false);
+    return RW_READY;
+}
+
+static enum rw_poll end_with_exception(struct rwp_task *self, struct rw_value *out)
+{
+    struct rwp_loop *loop = rwp_task_loop(self);
+    PyObject *exception = rwp_exc_take();
+
+    if (PyErr_GivenExceptionMatches(exception, loop->state->cancelled_error)) {
+        *out = rw_failure(RW_ERR_CANCELLED);
+        rwp_task_finish(self, RWP_TASK_CANCELLED, exception, false);
+        return RW_READY;
+    }
+    (void)rwp_loop_keep_exit(loop, exception);
+    *out = rwp_failure_of(loop->state, exception);
+    rwp_task_finish(self, RWP_TASK_FINISHED, exception, true);
+    return RW_READY;
+}
+
+/* ---- a step --------------------------------------------------------------------------------------------------------------- */
+
+/* Throws `exception` (taken) into the coroutine. */
+static PySendResult throw_in(struct rwp_task *self, PyObject *exception, PyObject **yielded)
+{
+    struct rwp_state *state = rwp_task_loop(self)->state;
+
+    *yielded = PyObject_CallMethodOneArg(self->coro, state->names[RWP_N_THROW], exception);
+    Py_DECREF(exception);
+    if (*yielded != NULL) {
+        return PYGEN_NEXT;
+    }
+    if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        PyObject *stop = rwp_exc_take();
+
+        *yielded = Py_XNewRef(((PyStopIterationObject *)stop)->value);
+        Py_DECREF(stop);
+        if (*yielded == NULL) {
+            *yielded = Py_NewRef(Py_None);
+        }
+        return PYGEN_RETURN;
+    }
+    return PYGEN_ERROR;
+}
+
+static PySendResult resume(struct rwp_task *self, struct rw_context *cx, PyObject *exception, PyObject **yielded)
+{
+    struct rwp_loop *loop = rwp_task_loop(self);
+    struct rw_context *outer = loop->cx;
+    PySendResult sent;
+
+    *yielded = NULL;
+    if (rwp_loop_set_current(loop, rwp_task_object(self)) < 0 || PyContext_Enter(self->context) < 0) {
+        Py_XDECREF(exception);
+        return PYGEN_ERROR;
+    }
+    loop->cx = cx;
+    if (exception == NULL) {
+        sent = PyIter_Send(self->coro, Py_None, yielded);
+    } else {
+        sent = throw_in(self, exception, yielded);
+    }
+    loop->cx = outer;
+    (void)PyContext_Exit(self->context);
+    return sent;
+}
+
+/* What the coroutine yielded is awaited from here on. NULL, or the exception to throw in at once. */
+static PyObject *take_yielded(struct rwp_task *self, struct rw_context *cx, PyObject *yielded)
+{
+    struct rwp_op *op = (struct rwp_op *)yielded;
+
+    if (Py_TYPE(yielded) != rwp_task_loop(self)->state->op_type) {
+        return await_foreign(self, yielded);
+    }
+    if (op->state != RWP_OP_STARTED || op->link.thing == NULL) {
+        PyObject *error = runtime_error("Task %R got bad yield: %R", self, yielded);
+
+        Py_DECREF(yielded);
+        return error;
+    }
+    Py_XSETREF(self->awaiting, yielded);
+    if (self->must_cancel) {
+        rw_future_cancel(op->link.thing);
+        rw_waker_wake(&cx->waker);
+    }
+    return NULL;
+}
+
+/* The exception that an await which ended as CANCELLED raises: with asyncio's message if it was Task.cancel(). */
+static PyObject *cancellation(struct rwp_task *self, struct rw_value *failure)
+{
+    PyObject *exception;
+
+    if (self->must_cancel) {
+        self->must_cancel = false;
+        rw_value_drop(failure);
+        exception = rwp_task_cancelled_error(self);
+    } else {
+        exception = rwp_exception_of(rwp_task_loop(self)->state, failure);
+        rw_value_drop(failure);
+    }
+    return exception != NULL ? exception : rwp_exc_take();
+}
+
+static bool is_cancelled(const struct rw_value *value)
+{
+    return rw_is_failure(value) && value->code == RW_ERR_CANCELLED;
+}
+
+/* Polls an awaited op; true when the coroutine can go on. */
+static bool poll_op(struct rwp_task *self, struct rw_context *cx)
+{
+    struct rwp_op *op = (struct rwp_op *)self->awaiting;
+    struct rw_value value;
+
+    if (op->link.thing != NULL && rw_task_await(cx, op->link.thing, &value) == RW_PENDING) {
+        return false;
+    }
+    if (op->link.thing != NULL) {
+        bool by_cancel = is_cancelled(&value) && self->must_cancel;
+
+        if (by_cancel) {
+            rw_future_drop(rwp_link_take(&op->link));
+            op->result = cancellation(self, &value);
+            op->state = RWP_OP_RAISED;
+        } else {
+            rwp_op_finish(op, &value);
+        }
+    }
+    return true;
+}
+
+/* What a future of asyncio's ended with is thrown in, as asyncio's own tasks do; its value comes from its iterator. */
+static PyObject *exception_of_future(struct rwp_task *self)
+{
+    struct rwp_state *state = rwp_task_loop(self)->state;
+    PyObject *result = rwp_task_check(state, self->awaiting)
+                           ? rwp_task_result(rwp_task_of(self->awaiting))
+                           : PyObject_CallMethodNoArgs(self->awaiting, state->names[RWP_N_RESULT]);
+
+    Py_XDECREF(result);
+    return result == NULL ? rwp_exc_take() : NULL;
+}
+
+/* As poll_op for the foreign leaf; *exception is what to throw in, if anything. */
+static bool poll_leaf(struct rwp_task *self, struct rw_context *cx, PyObject **exception)
+{
+    struct rw_value value;
+
+    if (rw_task_await(cx, &self->foreign, &value) == RW_PENDING) {
+        return false;
+    }
+    if (is_cancelled(&value)) {
+        if (self->awaiting != NULL) {
+            unsubscribe(self, self->awaiting);
+        }
+        *exception = cancellation(self, &value);
+        return true;
+    }
+    if (self->awaiting != NULL) {
+        *exception = exception_of_future(self);
+    }
+    return true;
+}
+
+/* Whether there is something to go on with; false while what is awaited is pending. */
+static bool poll_awaited(struct rwp_task *self, struct rw_context *cx, PyObject **exception)
+{
+    PyObject *awaited = self->awaiting;
+    bool is_ready = true;
+
+    if (awaited != NULL && Py_TYPE(awaited) == rwp_task_loop(self)->state->op_type) {
+        is_ready = poll_op(self, cx);
+    } else if (awaited != NULL || self->yielded) {
+        is_ready = poll_leaf(self, cx, exception);
+    }
+    if (is_ready && self->must_cancel && (awaited == NULL || Py_TYPE(awaited) != rwp_task_loop(self)->state->op_type)) {
+        self->must_cancel = false;
+        if (*exception == NULL || !PyErr_GivenExceptionMatches(*exception, rwp_task_loop(self)->state->cancelled_error)) {
+            Py_XSETREF(*exception, rwp_task_cancelled_error(self));
+        }
+    }
+    if (is_ready) {
+        self->awaiting = NULL;
+        self->yielded = false;
+        Py_XDECREF(awaited);
+    }
+    return is_ready;
+}
+
+static enum rw_poll run(struct rwp_task *self, struct rw_context *cx, struct rw_value *out)
+{
+    PyObject *exception = NULL;
+    PyObject *yielded;
+
+    while (poll_awaited(self, cx, &exception)) {
+        PySendResult sent = resume(self, cx, exception, &yielded);
+
+        exception = NULL;
+        if (sent == PYGEN_RETURN) {
+            return end_with_result(self, yielded, out);
+        }
+        if (sent == PYGEN_ERROR) {
+            return end_with_exception(self, out);
+        }
+        exception = take_yielded(self, cx, yielded);
+        if (exception == NULL && self->awaiting != NULL &&
+            Py_TYPE(self->awaiting) == rwp_task_loop(self)->state->op_type) {
+            return RW_PENDING; /* it has polled itself */
+        }
+    }
+    return RW_PENDING;
+}
+
+static enum rw_poll poll_task(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
+{
+    struct rwp_task *self = task_of_future(future);
+    struct rwp_loop *loop = rwp_task_loop(self);
+    enum rw_poll poll;
+
+    if (loop->closing) {
+        *out = rw_failure(RW_ERR_CANCELLED);
+        return RW_READY;
+    }
+    if (loop->exit_exception != NULL) {
+        rw_waker_wake(&cx->waker);
+        return RW_PENDING;
+    }
+    poll = run(self, cx, out);
+    if (poll == RW_READY && loop->entered == rwp_task_object(self)) {
+        (void)rwp_loop_set_current(loop, NULL);
+    }
+    return poll;
+}
+
+/* rw_task_cancel, an abort handle, a dropped owner: Task.cancel() of whoever holds it from outside. */
+static void cancel_task(struct rw_future *future)
+{
+    struct rwp_task *self = task_of_future(future);
+
+    if (!rwp_task_loop(self)->closing && rwp_task_cancel(self, NULL) < 0) {
+        PyErr_WriteUnraisable(rwp_task_object(self));
+    }
+}
+
+static void leave_list(struct rwp_task *self)
+{
+    struct rwp_loop *loop = rwp_task_loop(self);
+
+    if (self->next != NULL) {
+        self->next->prev = self->prev;
+    }
+    if (self->prev != NULL) {
+        self->prev->next = self->next;
+    } else if (loop != NULL && loop->tasks == self) {
+        loop->tasks = self->next;
+    }
+    self->next = NULL;
+    self->prev = NULL;
+}
+
+/* The executor lets go: the task is done, or it never ran, or the loop ends. */
+static void drop_task(struct rw_future *future)
+{
+    struct rwp_task *self = task_of_future(future);
+
+    leave_list(self);
+    self->queued = false;
+    if (self->state == RWP_TASK_PENDING && !rwp_task_loop(self)->closing) {
+        PyObject *closed = PyObject_CallMethodNoArgs(self->coro, rwp_task_loop(self)->state->names[RWP_N_CLOSE]);
+
+        Py_XDECREF(closed);
+        PyErr_Clear();
+        rwp_task_finish(self, RWP_TASK_CANCELLED, NULL, false);
+    }
+    Py_DECREF(rwp_task_object(self));
+}
+
+const struct rw_future_vtable rwp_task_vtable = {"python coroutine", RW_FUTURE_COROUTINE, poll_task, cancel_task, drop_task};

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+from ._loop import EventLoop, new_event_loop
