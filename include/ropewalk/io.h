@@ -16,6 +16,8 @@
 
 struct rw_socket;
 struct rw_listener;
+struct rw_stream;
+struct rw_sink;
 
 struct rw_listen_options {
     int backlog; /* 0: 1024 */
@@ -59,6 +61,8 @@ RW_API void rw_listener_close(
 RW_API struct rw_listener *rw_listener_ref(struct rw_listener *listener);
 RW_API void rw_listener_unref(struct rw_listener *listener);
 RW_API struct rw_object *rw_listener_object(struct rw_listener *listener);
+/* The connections as a stream of socket handles, which ends when the listener is closed. NULL on no memory. */
+RW_API struct rw_stream *rw_listener_stream(struct rw_listener *listener);
 
 /* Adopts a connected stream socket; it becomes non-blocking and is owned (closed) from here on, also on failure. */
 RW_API int rw_socket_adopt(struct rw_loop *loop, int fd, struct rw_socket **out);
@@ -107,8 +111,6 @@ RW_API int rw_socket_local(const struct rw_socket *socket, char *buffer, size_t 
 RW_API int rw_listener_local(const struct rw_listener *listener, char *buffer, size_t size);
 
 /* The bytes of a socket as a stream of BYTES chunks, of lines (without "\n" or "\r\n", at most `max` long), and the socket as a sink. */
-struct rw_stream;
-struct rw_sink;
 RW_API struct rw_stream *rw_socket_stream(struct rw_socket *socket);
 RW_API struct rw_stream *rw_socket_lines(struct rw_socket *socket, size_t max);
 RW_API struct rw_sink *rw_socket_sink(struct rw_socket *socket);
