@@ -205,6 +205,7 @@ static void unwind(struct script *script)
 
     if (script->depth == 0) {
         trace_end(script);
+        script->failure = rw_nil();
         script->result = failure;
         script->is_done = true;
         return;
