@@ -28,6 +28,7 @@ struct rw_scope {
     bool aborting;  /* a child or the body failed */
     bool effective; /* cancelled by itself or from around it */
     bool caught;
+    bool cut_short; /* a child ended by a cancellation from outside this scope */
     struct rw_timer timer;
     int64_t deadline_ns;
     char *name;

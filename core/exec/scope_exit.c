@@ -82,6 +82,13 @@ static void end_of_children(struct rw_scope *scope)
     }
 }
 
+static bool is_reached_from_outside(const struct rw_scope *scope)
+{
+    RW_ASSERT(scope->state != RWI_SCOPE_CLOSED);
+    return scope->parent != NULL && (scope->flags & RW_SCOPE_SHIELD) == 0 &&
+           rwi_scope_is_cancelled_outside(scope);
+}
+
 void rwi_scope_release(struct rw_scope *scope, struct rw_task *task, const struct rw_value *outcome)
 {
     RW_ASSERT(task->base == scope);
@@ -94,6 +101,8 @@ void rwi_scope_release(struct rw_scope *scope, struct rw_task *task, const struc
             note_failure(scope, outcome);
         } else if (scope->deadline_passed) {
             scope->caught = true;
+        } else {
+            scope->cut_short = scope->cut_short || is_reached_from_outside(scope);
         }
     }
     if (scope->task_count == 0 && scope->state == RWI_SCOPE_JOINING) {
@@ -211,7 +220,7 @@ static struct rw_value gather_failures(struct rw_scope *scope)
 static struct rw_value decide_outcome(struct rw_scope *scope)
 {
     bool was_cancelled = is_cancellation(&scope->body);
-    bool from_outside = (scope->flags & RW_SCOPE_SHIELD) == 0 && rwi_scope_is_cancelled_outside(scope);
+    bool from_outside = is_reached_from_outside(scope);
 
     RW_ASSERT(scope->state == RWI_SCOPE_JOINED);
     if (rw_is_failure(&scope->failure)) {
@@ -219,6 +228,9 @@ static struct rw_value decide_outcome(struct rw_scope *scope)
     }
     if (was_cancelled && (!scope->cancel_called || from_outside)) {
         return rw_value_clone(&scope->body);
+    }
+    if (scope->cut_short && from_outside) {
+        return rw_failure(RW_ERR_CANCELLED); /* the body had ended, but what it had begun did not */
     }
     scope->caught = scope->caught || was_cancelled;
     if (scope->caught && scope->deadline_passed && (scope->flags & RW_SCOPE_FAIL_AFTER) != 0) {

@@ -56,7 +56,7 @@ RW_API struct rw_future *rw_scope_join(struct rw_scope *scope, struct rw_value b
 /* Leaves a joined scope and drops the caller's reference. *out is the one outcome:
  * - a child's or the body's first failure that is not a cancellation, the others attached to its error;
  * - else RW_ERR_TIMEOUT when FAIL_AFTER and its own deadline ended it;
- * - else RW_ERR_CANCELLED when the body was cancelled from outside this scope;
+ * - else RW_ERR_CANCELLED when the body, or a child that it left running, was cancelled from outside this scope;
  * - else the body's value: a cancellation that this scope itself caused ends here.
  * Returns 0, or RW_ERR_STATE when children are left or a scope inside it is still open (nothing is changed). */
 RW_API int rw_scope_close(struct rw_scope *scope, struct rw_value *out);
