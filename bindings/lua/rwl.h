@@ -64,6 +64,11 @@ int rwl_await(lua_State *L, struct rw_future *future);
  * lua_touserdata(L, lua_upvalueindex(2)). 0 or RW_ERR_NOMEM. */
 int rwl_push_awaiting(lua_State *L, lua_CFunction fn, void *upvalue);
 
+/* How values of the host that are no values of the runtime (natives whose portable copy fails) are awaited in this state: `rw.await(x)`,
+ * `rw.join`, `rw.select` call it with the native (borrowed) and take the future it gives, never NULL. */
+void rwl_set_awaiter(lua_State *L, struct rw_future *(*awaiter)(void *arg, struct rw_native *native),
+                     void *arg);
+
 /* The loop of a state; NULL when rwl_open (or the module's own loop) is not there yet or any more. */
 struct rw_loop *rwl_loop_of(lua_State *L);
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * await.c - the one function by which Lua code waits.
+ *
+ * rwl_suspend polls the future at once, with the running task's own context: what is ready never leaves the thread. Only what
+ * is pending is handed to the driver, by yielding. Another way to suspend (parking the C stack) would replace the last
+ * lines of rwl_suspend and nothing else. Invariant: when it raises, the future has been dropped. */
+#include "lua/state.h"
+
+#if LUA_VERSION_NUM >= 503
+static int go_on(lua_State *L, int status, lua_KContext context);
+#define SUSPEND(L) lua_yieldk(L, 0, 0, go_on)
+#elif LUA_VERSION_NUM == 502
+static int go_on(lua_State *L);
+#define SUSPEND(L) lua_yieldk(L, 0, 0, go_on)
+#else
+#define SUSPEND(L) lua_yield(L, 0)
+#endif
+
+#if LUA_VERSION_NUM >= 502
+/* In the thread again: the outcome is with the coroutine. */
+#if LUA_VERSION_NUM >= 503
+static int go_on(lua_State *L, int status, lua_KContext context)
+#else
+static int go_on(lua_State *L)
+#endif
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rwl_coroutine *self = state->current;
+
+#if LUA_VERSION_NUM >= 503
+    (void)status;
+    (void)context;
+#endif
+    if (self == NULL || self->thread != L) {
+        return luaL_error(L, "the coroutine of a task was resumed by hand");
+    }
+    int count = self->finish(L, state, &self->value, self->extra);
+    rw_value_drop(&self->value);
+    return count;
+}
+#endif
+
+static const char *why_not(lua_State *L, const struct rwl_state *state)
+{
+    const struct rwl_coroutine *self = state->current;
+
+    if (self == NULL) {
+        return "cannot await outside a task: start one with rw.run(fn) or rw.spawn(fn)";
+    }
+    if (self->thread != L) {
+        return "cannot await inside a coroutine of your own: only the task's own coroutine can; use rw.spawn "
+               "or rw.stream";
+    }
+    if (rwl_may_yield(L, state)) {
+        return NULL;
+    }
+#if LUA_VERSION_NUM < 502
+    if (!rwl_is_jit()) {
+        return "cannot await across a C call (table.sort, string.gsub, a metamethod, an iterator of for) or "
+               "pcall in Lua 5.1: "
+               "use rw.pcall, and call the awaiting function directly";
+    }
+#endif
+    return "cannot await across a C call (table.sort, string.gsub, require, a finalizer): call the awaiting "
+           "function directly";
+}
+
+struct rwl_coroutine *rwl_check_awaiting(lua_State *L, struct rwl_state *state)
+{
+    const char *why = why_not(L, state);
+
+    if (why != NULL) {
+        luaL_error(L, "%s", why);
+    }
+    return state->current;
+}
+
+bool rwl_may_try(struct rwl_coroutine *self)
+{
+    return !rw_task_is_cancelled(self->cx->task) && rw_budget_take(self->cx);
+}
+
+int rwl_suspend(lua_State *L, struct rwl_state *state, struct rw_future *future, rwl_finish *finish,
+                intptr_t extra)
+{
+    const char *why = why_not(L, state);
+    struct rwl_coroutine *self = state->current;
+
+    if (why != NULL) {
+        rw_future_drop(future);
+        return luaL_error(L, "%s", why);
+    }
+    rw_value_drop(&self->value);
+    self->extra = extra;
+    if (rw_task_await(self->cx, future, &self->value) == RW_READY) {
+        rw_future_drop(future);
+        int count = finish(L, state, &self->value, self->extra);
+        rw_value_drop(&self->value);
+        return count;
+    }
+    self->suspended = future;
+    self->finish = finish;
+    self->phase = RWL_PHASE_AWAITING;
+    return SUSPEND(L);
+}
+
+struct rw_task *rwl_check_task(lua_State *L, struct rwl_state *state)
+{
+    if (state->current == NULL) {
+        luaL_error(L, "not possible outside a task: start one with rw.run(fn) or rw.spawn(fn)");
+    }
+    return state->current->cx->task;
+}
+
+int rwl_finish_operation(lua_State *L, struct rwl_state *state, struct rw_value *value, intptr_t extra)
+{
+    (void)extra;
+    if (rw_is_failure(value)) {
+        return rwl_push_failure(L, state, value);
+    }
+    return rwl_push_all(L, state, value);
+}
+
+int rwl_finish_outcome(lua_State *L, struct rwl_state *state, struct rw_value *value, intptr_t extra)
+{
+    (void)extra;
+    if (rw_is_failure(value)) {
+        rwl_push_error(L, state, value);
+        return lua_error(L);
+    }
+    return rwl_push_all(L, state, value);
+}
+
+int rwl_finish_true(lua_State *L, struct rwl_state *state, struct rw_value *value, intptr_t extra)
+{
+    (void)extra;
+    if (rw_is_failure(value)) {
+        return rwl_push_failure(L, state, value);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+int rwl_await(lua_State *L, struct rw_future *future)
+{
+    return rwl_suspend(L, rwl_state(L), future, rwl_finish_outcome, 0);
+}

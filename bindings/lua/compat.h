@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compat.h - one face for Lua 5.1, 5.2, 5.3, 5.4, 5.5 and LuaJIT.
+ *
+ * LuaJIT and PUC 5.1 share an ABI, so a module built against either may be loaded by the other: what differs between
+ * the two is asked at run time, through symbols that only LuaJIT has (weak here).
+ */
+#ifndef RWL_COMPAT_H
+#define RWL_COMPAT_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define RWL_HAS_YIELDK (LUA_VERSION_NUM >= 502)
+#define RWL_HAS_INTEGERS (LUA_VERSION_NUM >= 503)
+#define RWL_HAS_CLOSE (LUA_VERSION_NUM >= 504)
+
+#if LUA_VERSION_NUM < 502
+extern int lua_isyieldable(lua_State *L) __attribute__((weak));
+extern void luaL_traceback(lua_State *L, lua_State *of, const char *message, int level) __attribute__((weak));
+
+static inline bool rwl_is_jit(void)
+{
+    return lua_isyieldable != NULL;
+}
+
+static inline int lua_absindex(lua_State *L, int index)
+{
+    return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
+}
+
+static inline size_t lua_rawlen(lua_State *L, int index)
+{
+    return lua_objlen(L, index);
+}
+
+/* The key is made by the caller's stack room of two slots. */
+static inline void lua_rawgetp(lua_State *L, int index, const void *key)
+{
+    index = lua_absindex(L, index);
+    lua_pushlightuserdata(L, (void *)key);
+    lua_rawget(L, index);
+}
+
+static inline void lua_rawsetp(lua_State *L, int index, const void *key)
+{
+    index = lua_absindex(L, index);
+    lua_pushlightuserdata(L, (void *)key);
+    lua_insert(L, -2);
+    lua_rawset(L, index);
+}
+#else
+static inline bool rwl_is_jit(void)
+{
+    return false;
+}
+#endif
+
+/* The code of lua_resume; the number of results is what the thread's stack holds above. */
+static inline int rwl_resume(lua_State *thread, lua_State *from, int argument_count, int *result_count)
+{
+#if LUA_VERSION_NUM >= 504
+    return lua_resume(thread, from, argument_count, result_count);
+#elif LUA_VERSION_NUM >= 502
+    int status = lua_resume(thread, from, argument_count);
+    *result_count = lua_gettop(thread);
+    return status;
+#else
+    int status = lua_resume(thread, argument_count);
+    (void)from;
+    *result_count = lua_gettop(thread);
+    return status;
+#endif
+}
+
+static inline void *rwl_new_userdata(lua_State *L, size_t size)
+{
+#if LUA_VERSION_NUM >= 504
+    return lua_newuserdatauv(L, size, 0);
+#else
+    return lua_newuserdata(L, size);
+#endif
+}
+
+/* A thread that has ended, made ready for another function. False: it cannot be used again. */
+static inline bool rwl_reset_thread(lua_State *thread, lua_State *from, int status)
+{
+    (void)from;
+    if (status != 0) {
+#if LUA_VERSION_NUM >= 505 || (LUA_VERSION_NUM == 504 && LUA_VERSION_RELEASE_NUM >= 50406)
+        (void)lua_closethread(thread, from);
+#elif LUA_VERSION_NUM == 504
+        (void)lua_resetthread(thread);
+#else
+        return false;
+#endif
+    }
+    lua_settop(thread, 0);
+    return true;
+}
+
+#ifndef LUA_OK
+#define LUA_OK 0
+#endif
+
+#endif

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loop.c - the state's loop: run to the end, turned by a host, looked into.
+ *
+ * rw.run runs one function as a task, then ends every task that is left, as a scope around the whole program would. While it
+ * waits the calling Lua thread is the `from` of each resume. Invariant: outside a turn no coroutine is current. */
+#include <string.h>
+#include <unistd.h>
+
+#include "lua/state.h"
+
+static struct rw_loop *check_idle_loop(lua_State *L, struct rwl_state *state)
+{
+    struct rw_loop *loop = rwl_need_loop(L, state);
+
+    if (state->current != NULL || rw_loop_is_running(loop)) {
+        luaL_error(L, "the loop is running already: inside a task call the function itself, or rw.spawn it");
+    }
+    if (state->pid != (int)getpid()) {
+        luaL_error(L, "this process was forked: its loop belongs to the parent");
+    }
+    if (!rw_loop_is_own_thread(loop)) {
+        luaL_error(L, "this loop belongs to another thread");
+    }
+    return loop;
+}
+
+static void take_unhandled(void *arg, struct rw_task *task, const struct rw_value *value)
+{
+    struct rwl_state *state = arg;
+
+    (void)task;
+    if (state->first_unhandled.kind == RW_KIND_NIL) {
+        state->first_unhandled = rw_value_clone(value);
+    }
+}
+
+void rwl_watch_unhandled(struct rwl_state *state)
+{
+    rw_loop_set_unhandled(state->loop, take_unhandled, state);
+}
+
+void rwl_end_loop(struct rwl_state *state, struct rw_loop *loop)
+{
+    if (loop == NULL || rw_loop_is_running(loop)) {
+        return; /* closed from inside a task (os.exit): the process ends with the loop as it is */
+    }
+    if (state->pid != (int)getpid()) {
+        rw_loop_after_fork(loop);
+    }
+    rw_loop_free(loop);
+}
+
+/* ---- the tasks that are there -------------------------------------------------------------------------------------------- */
+
+static struct rwl_coroutine *coroutine_at(struct rwl_list *node)
+{
+    return (struct rwl_coroutine *)((char *)node - offsetof(struct rwl_coroutine, link));
+}
+
+static struct rw_task *any_task(struct rwl_state *state)
+{
+    for (struct rwl_list *node = state->coroutines.next; node != &state->coroutines; node = node->next) {
+        if (coroutine_at(node)->task != NULL) {
+            return coroutine_at(node)->task;
+        }
+    }
+    return NULL;
+}
+
+void rwl_end_tasks(struct rwl_state *state)
+{
+    struct rw_task *task;
+    int status = 0;
+
+    while (status == 0 && (task = any_task(state)) != NULL) {
+        struct rw_value value = rw_nil();
+
+        for (struct rwl_list *node = state->coroutines.next; node != &state->coroutines; node = node->next) {
+            if (coroutine_at(node)->task != NULL) {
+                rw_task_cancel(coroutine_at(node)->task, "the main function has ended");
+            }
+        }
+        /* The handle's failure is the task's own: whether it was joined before is not changed by this wait. */
+        status = rw_block_on(state->loop, rw_task_join(task), &value);
+        rw_value_drop(&value);
+    }
+}
+
+static const char *state_name(enum rw_task_state state)
+{
+    static const char *const names[] = {[RW_TASK_QUEUED] = "queued",
+                                        [RW_TASK_RUNNING] = "running",
+                                        [RW_TASK_WAITING] = "waiting",
+                                        [RW_TASK_DONE] = "done"};
+
+    return names[state];
+}
+
+/* All Lua tasks with their tracebacks, as one string. */
+static void push_dump(lua_State *L, struct rwl_state *state)
+{
+    int parts = 1;
+
+    lua_pushliteral(L, "");
+    for (struct rwl_list *node = state->coroutines.next; node != &state->coroutines; node = node->next) {
+        struct rwl_coroutine *coroutine = coroutine_at(node);
+
+        if (coroutine->root == NULL) {
+            continue;
+        }
+        if (coroutine->task != NULL) {
+            lua_pushfstring(L, "task %d %s\n", (int)rw_task_id(coroutine->task),
+                            rw_task_name(coroutine->task));
+        } else {
+            lua_pushliteral(L, "coroutine\n");
+        }
+        rwl_push_traceback(L, coroutine->thread, 0);
+        lua_pushliteral(L, "\n");
+        parts += 3;
+        lua_concat(L, parts);
+        parts = 1;
+    }
+}
+
+static int dump(lua_State *L)
+{
+    push_dump(L, rwl_state(L));
+    return 1;
+}
+
+struct listing {
+    lua_State *L;
+    int count;
+};
+
+static bool list_task(void *arg, const struct rw_task_info *info)
+{
+    struct listing *listing = arg;
+    lua_State *L = listing->L;
+
+    lua_createtable(L, 0, 7);
+    lua_pushinteger(L, (lua_Integer)info->id);
+    lua_setfield(L, -2, "id");
+    lua_pushstring(L, info->name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, info->future);
+    lua_setfield(L, -2, "future");
+    lua_pushstring(L, state_name(info->state));
+    lua_setfield(L, -2, "state");
+    lua_pushinteger(L, (lua_Integer)info->polls);
+    lua_setfield(L, -2, "polls");
+    lua_pushinteger(L, (lua_Integer)info->scope_id);
+    lua_setfield(L, -2, "scope");
+    lua_pushboolean(L, info->cancelled);
+    lua_setfield(L, -2, "cancelled");
+    lua_rawseti(L, -2, ++listing->count);
+    return true;
+}
+
+static int tasks(lua_State *L)
+{
+    struct listing listing = {.L = L};
+
+    lua_newtable(L);
+    rw_tasks(rwl_need_loop(L, rwl_state(L)), list_task, &listing);
+    return 1;
+}
+
+static int stats(lua_State *L)
+{
+    struct rw_stats stats;
+
+    rw_stats(rwl_need_loop(L, rwl_state(L)), &stats);
+    const struct {
+        const char *name;
+        uint64_t count;
+    } counters[] = {
+        {"turns", stats.turns},
+        {"polls", stats.polls},
+        {"tasks_spawned", stats.tasks_spawned},
+        {"tasks_live", stats.tasks_live},
+        {"jobs_run", stats.jobs_run},
+        {"timers_armed", stats.timers_armed},
+        {"timers_fired", stats.timers_fired},
+        {"wakes_remote", stats.wakes_remote},
+        {"fds_open", stats.fds_open},
+        {"objects_live", stats.objects_live},
+        {"futures_live", stats.futures_live},
+        {"blocking_live", stats.blocking_live},
+        {"budget_yields", stats.budget_yields},
+    };
+    lua_newtable(L);
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
+        lua_pushinteger(L, (lua_Integer)counters[i].count);
+        lua_setfield(L, -2, counters[i].name);
+    }
+    return 1;
+}
+
+/* ---- run ------------------------------------------------------------------------------------------------------------------- */
+
+/* The error object that leaves rw.run: its tostring shows the traceback, since nobody else will. */
+static int raise_at_top(lua_State *L, struct rwl_state *state, struct rw_value failure)
+{
+    rwl_push_error(L, state, &failure);
+    rw_value_drop(&failure);
+    if (rwl_test_box(L, state, -1, RWL_ERROR) != NULL) {
+        struct rwl_box *shown = rwl_push_box(L, state, RWL_ERROR);
+        struct rwl_box *box = lua_touserdata(L, -2);
+
+        shown->thing = rw_error_ref(box->thing);
+        shown->extra = 1;
+    }
+    return lua_error(L);
+}
+
+static struct rw_value deadlock(lua_State *L, struct rwl_state *state)
+{
+    struct rw_error *error = rw_error_new(RW_ERR_DEADLOCK, NULL, RW_ORIGIN_LUA);
+
+    push_dump(L, state);
+    if (error != NULL) {
+        (void)rw_error_append_traceback(error, lua_tostring(L, -1));
+    }
+    lua_pop(L, 1);
+    return rw_failure_of(error);
+}
+
+static struct rw_task *spawn_main(lua_State *L, struct rwl_state *state)
+{
+    static const struct rw_spawn_options options = {.name = "main"};
+    struct rwl_coroutine *coroutine = rwl_coroutine_new(L, state, lua_gettop(L) - 1);
+    struct rw_task *task = rw_spawn(coroutine->loop, &coroutine->base.base, &options);
+
+    if (task == NULL) {
+        luaL_error(L, "not enough memory");
+    }
+    coroutine->task = task;
+    return task;
+}
+
+static int run(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rw_loop *loop = check_idle_loop(L, state);
+    lua_State *from = state->from;
+    struct rw_value value = rw_nil();
+
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    struct rw_task *task = spawn_main(L, state);
+    state->from = L;
+    int status = rw_block_on(loop, rw_task_join(task), &value);
+    if (status != 0) {
+        rw_value_drop(&value);
+        value = status == RW_ERR_DEADLOCK ? deadlock(L, state) : rw_failure(status);
+    }
+    rw_task_mark_seen(task);
+    rw_task_unref(task);
+    rwl_end_tasks(state);
+    state->from = from;
+    struct rw_value unhandled = state->first_unhandled;
+    state->first_unhandled = rw_nil();
+    if (!rw_is_failure(&value) && rw_is_failure(&unhandled)) {
+        rw_value_drop(&value);
+        value = unhandled;
+    } else {
+        rw_value_drop(&unhandled);
+    }
+    if (rw_is_failure(&value)) {
+        return raise_at_top(L, state, value);
+    }
+    lua_settop(L, 0);
+    int count = rwl_push_all(L, state, &value);
+    rw_value_drop(&value);
+    return count;
+}
+
+/* ---- guest mode ------------------------------------------------------------------------------------------------------------ */
+
+static int get_loop(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+
+    rwl_push_box(L, state, RWL_LOOP)->thing = rwl_need_loop(L, state);
+    return 1;
+}
+
+static int loop_fd(lua_State *L)
+{
+    int fd = rw_loop_fd(rwl_check(L, rwl_state(L), 1, RWL_LOOP));
+
+    if (fd < 0) {
+        return rwl_push_code(L, rwl_state(L), fd);
+    }
+    lua_pushinteger(L, fd);
+    return 1;
+}
+
+/* Seconds until the next turn is due: 0 when work is queued, nil when nothing is. */
+static int loop_deadline(lua_State *L)
+{
+    struct rw_loop *loop = rwl_check(L, rwl_state(L), 1, RWL_LOOP);
+    int64_t deadline = rw_loop_deadline(loop);
+
+    if (deadline == RW_NEVER) {
+        lua_pushnil(L);
+        return 1;
+    }
+    int64_t now = rw_loop_update_now(loop);
+    lua_pushnumber(L, deadline <= now ? 0 : (lua_Number)(deadline - now) / (lua_Number)RW_SECOND);
+    return 1;
+}
+
+/* turn(wait, budget in seconds): how many tasks and jobs were run. */
+static int loop_turn(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rw_loop *loop = rwl_check(L, state, 1, RWL_LOOP);
+    unsigned flags = lua_toboolean(L, 2) ? RW_TURN_WAIT : 0;
+    int64_t budget = lua_isnoneornil(L, 3) ? 0 : rwl_check_duration(L, 3);
+    lua_State *from = state->from;
+
+    check_idle_loop(L, state);
+    state->from = L;
+    int status = rw_loop_turn(loop, flags, budget);
+    state->from = from;
+    if (status < 0) {
+        return rwl_raise_code(L, state, status);
+    }
+    if (rw_is_failure(&state->first_unhandled)) {
+        struct rw_value unhandled = state->first_unhandled;
+
+        state->first_unhandled = rw_nil();
+        return raise_at_top(L, state, unhandled);
+    }
+    lua_pushinteger(L, status);
+    return 1;
+}
+
+static int loop_is_idle(lua_State *L)
+{
+    lua_pushboolean(L, rw_loop_is_idle(rwl_check(L, rwl_state(L), 1, RWL_LOOP)));
+    return 1;
+}
+
+static int loop_is_running(lua_State *L)
+{
+    lua_pushboolean(L, rw_loop_is_running(rwl_check(L, rwl_state(L), 1, RWL_LOOP)));
+    return 1;
+}
+
+static int new_handle(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rwl_box *box = rwl_push_box(L, state, RWL_HANDLE);
+
+    box->thing = rw_handle_new(rwl_need_loop(L, state));
+    return box->thing != NULL ? 1 : luaL_error(L, "not enough memory");
+}
+
+static int handle_wake(lua_State *L)
+{
+    rw_handle_wake(rwl_check(L, rwl_state(L), 1, RWL_HANDLE));
+    return 0;
+}
+
+static int handle_spawn(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+
+    rwl_check(L, state, 1, RWL_HANDLE);
+    return rwl_spawn_at(L, state, 2, NULL);
+}
+
+static int handle_close(lua_State *L)
+{
+    struct rwl_box *box = rwl_check_box(L, rwl_state(L), 1, RWL_HANDLE);
+    struct rw_handle *handle = box->thing;
+
+    box->thing = NULL;
+    if (handle != NULL) {
+        rw_handle_unref(handle);
+    }
+    return 0;
+}
+
+const struct rwl_method rwl_loop_functions[] = {
+    {"run", run, false},     {"loop", get_loop, false}, {"handle", new_handle, false},
+    {"stats", stats, false}, {"tasks", tasks, false},   {"dump", dump, false},
+    {NULL, NULL, false},
+};
+
+const struct rwl_method rwl_loop_methods[] = {
+    {"fd", loop_fd, false},           {"deadline", loop_deadline, false},     {"turn", loop_turn, false},
+    {"is_idle", loop_is_idle, false}, {"is_running", loop_is_running, false}, {NULL, NULL, false},
+};
+
+const struct rwl_method rwl_handle_methods[] = {{"wake", handle_wake, false},
+                                                {"spawn", handle_spawn, false},
+                                                {"close", handle_close, false},
+                                                {NULL, NULL, false}};

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sim.c - the simulation, for ropewalk.testing: a loop with virtual time in the place of the state's own.
+ *
+ * begin puts a simulated loop where the state's loop is, end takes it away again and empties every box that was made on it.
+ * Invariant: `sim` is set exactly while the state's loop is the simulated one. */
+#include "lua/state.h"
+
+static uint32_t number_field(lua_State *L, const char *name, double scale)
+{
+    lua_getfield(L, 1, name);
+    double number = lua_isnil(L, -1) ? 0 : luaL_checknumber(L, -1) * scale;
+    lua_pop(L, 1);
+    luaL_argcheck(L, number >= 0 && number <= 4294967295.0, 1, name);
+    return (uint32_t)number;
+}
+
+static void read_options(lua_State *L, struct rw_sim_options *options)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_getfield(L, 1, "seed");
+    options->seed = lua_isnil(L, -1) ? 0 : (uint64_t)luaL_checknumber(L, -1);
+    lua_getfield(L, 1, "shuffle");
+    options->shuffle = lua_toboolean(L, -1) != 0;
+    lua_pop(L, 2);
+    options->latency_min_ns = number_field(L, "latency_min", 1e9);
+    options->latency_max_ns = number_field(L, "latency_max", 1e9);
+    options->short_io_ppm = number_field(L, "short_io", 1e6);
+    options->eintr_ppm = number_field(L, "eintr", 1e6);
+    options->reset_ppm = number_field(L, "reset", 1e6);
+    options->connect_fail_ppm = number_field(L, "connect_fail", 1e6);
+    options->emfile_ppm = number_field(L, "emfile", 1e6);
+    options->buffer_size = number_field(L, "buffer_size", 1);
+}
+
+/* sim_begin(options): the simulation. */
+static int begin(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rw_sim_options options = {.seed = 0};
+
+    lua_settop(L, 1);
+    if (!lua_isnil(L, 1)) {
+        read_options(L, &options);
+    }
+    if (state->sim != NULL || state->current != NULL ||
+        (state->loop != NULL && rw_loop_is_running(state->loop))) {
+        return luaL_error(L, "a simulation cannot begin inside a running loop");
+    }
+    struct rwl_box *box = rwl_push_box(L, state, RWL_SIM);
+    struct rw_sim *sim = rw_sim_new(&options);
+    struct rw_loop_options loop_options = {.sim = sim};
+    struct rw_loop *loop = sim != NULL ? rw_loop_new(&loop_options) : NULL;
+    if (loop == NULL) {
+        rw_sim_free(sim);
+        return luaL_error(L, "not enough memory");
+    }
+    state->sim = sim;
+    state->outer_loop = state->loop;
+    state->loop = loop;
+    rwl_watch_unhandled(state);
+    box->thing = sim;
+    return 1;
+}
+
+/* sim_end(): how many descriptors the program left open in the simulation. */
+static int end(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+
+    if (state->sim == NULL || rw_loop_is_running(state->loop)) {
+        return luaL_error(L, "no simulation that could end");
+    }
+    state->from = L;
+    rwl_end_tasks(state);
+    state->from = state->L;
+    rwl_boxes_close(state, false);
+    rw_loop_free(state->loop);
+    lua_pushinteger(L, (lua_Integer)rw_sim_fd_count(state->sim));
+    rw_sim_free(state->sim);
+    rw_value_drop(&state->first_unhandled);
+    state->sim = NULL;
+    state->loop = state->outer_loop;
+    return 1;
+}
+
+static struct rw_sim *check_sim(lua_State *L)
+{
+    return rwl_check(L, rwl_state(L), 1, RWL_SIM);
+}
+
+static int sim_now(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)rw_sim_now(check_sim(L)) / (lua_Number)RW_SECOND);
+    return 1;
+}
+
+static int sim_advance(lua_State *L)
+{
+    rw_sim_advance(check_sim(L), rwl_check_duration(L, 2));
+    return 0;
+}
+
+/* A number in [0, 1), from the seed. */
+static int sim_random(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)(rw_sim_random(check_sim(L)) >> 11) / (lua_Number)(INT64_C(1) << 53));
+    return 1;
+}
+
+static int sim_add_name(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+
+    return rwl_push_status(L, state,
+                           rw_sim_add_name(check_sim(L), luaL_checkstring(L, 2), luaL_checkstring(L, 3)));
+}
+
+static int sim_fd_count(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)rw_sim_fd_count(check_sim(L)));
+    return 1;
+}
+
+const struct rwl_method rwl_sim_functions[] = {
+    {"sim_begin", begin, false}, {"sim_end", end, false}, {NULL, NULL, false}};
+
+const struct rwl_method rwl_sim_methods[] = {
+    {"now", sim_now, false},           {"advance", sim_advance, false},   {"random", sim_random, false},
+    {"add_name", sim_add_name, false}, {"fd_count", sim_fd_count, false}, {NULL, NULL, false},
+};

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sink.c - sinks, and forward, which takes a stream and a sink and moves all items. */
+#include "lua/state.h"
+
+static int push_sink(lua_State *L, struct rwl_state *state, struct rw_sink *sink)
+{
+    struct rwl_box *box = rwl_push_box(L, state, RWL_SINK);
+
+    box->thing = sink;
+    return sink != NULL ? 1 : luaL_error(L, "not enough memory");
+}
+
+int rwl_sink_of_sender(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rw_sender *sender = rwl_check(L, state, 1, RWL_SENDER);
+
+    return push_sink(L, state, rw_sink_of_channel(rwl_need_loop(L, state), sender));
+}
+
+int rwl_sink_of_socket(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+
+    return push_sink(L, state, rw_socket_sink(rwl_check(L, state, 1, RWL_SOCKET)));
+}
+
+/* sink(tx) or sink(socket) */
+static int new_sink(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+
+    if (rwl_test_box(L, state, 1, RWL_SOCKET) != NULL) {
+        return rwl_sink_of_socket(L);
+    }
+    return rwl_sink_of_sender(L);
+}
+
+static int sink_send(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rw_sink *sink = rwl_check(L, state, 1, RWL_SINK);
+
+    rwl_check_awaiting(L, state);
+    return rwl_suspend(L, state, rw_sink_send(sink, rwl_check_value(L, state, 2)), rwl_finish_true, 0);
+}
+
+static int sink_flush(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rw_sink *sink = rwl_check(L, state, 1, RWL_SINK);
+
+    rwl_check_awaiting(L, state);
+    return rwl_suspend(L, state, rw_sink_flush(sink), rwl_finish_true, 0);
+}
+
+static int sink_close(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rw_sink *sink = rwl_check(L, state, 1, RWL_SINK);
+
+    rwl_check_awaiting(L, state);
+    return rwl_suspend(L, state, rw_sink_close(sink), rwl_finish_true, 0);
+}
+
+/* forward(stream, sink): how many items were moved. Both boxes are empty afterwards. */
+static int forward(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rw_stream *stream = rwl_check(L, state, 1, RWL_STREAM);
+    struct rw_sink *sink = rwl_check(L, state, 2, RWL_SINK);
+
+    rwl_check_awaiting(L, state);
+    ((struct rwl_box *)lua_touserdata(L, 1))->thing = NULL;
+    ((struct rwl_box *)lua_touserdata(L, 2))->thing = NULL;
+    return rwl_suspend(L, state, rw_forward(stream, sink), rwl_finish_operation, 0);
+}
+
+const struct rwl_method rwl_sink_functions[] = {
+    {"sink", new_sink, false}, {"forward", forward, true}, {NULL, NULL, false}};
+
+const struct rwl_method rwl_sink_methods[] = {
+    {"send", sink_send, true}, {"flush", sink_flush, true}, {"close", sink_close, true}, {NULL, NULL, false}};

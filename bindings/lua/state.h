@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * state.h - what the files of the Lua binding share: the record of a state, boxes, coroutines, awaiting.
+ *
+ * Every C function of the module is a closure with the record as its first upvalue, so that an operation finds it with
+ * one pointer read; rwl_state() is that read. Functions marked "raises" may leave by a Lua error and are only called from
+ * Lua; all others may be called from the loop, outside any protected call.
+ */
+#ifndef RWL_STATE_H
+#define RWL_STATE_H
+
+#include <stdint.h>
+
+#include "host.h"
+#include "lua/compat.h"
+#include "lua/rwl.h"
+
+struct rwl_state;
+struct rwl_coroutine;
+
+/* ---- types of boxed things ------------------------------------------------------------------------------------- */
+
+enum rwl_type_id {
+    RWL_TASK,
+    RWL_ABORT_HANDLE,
+    RWL_SCOPE,
+    RWL_PROMISE,
+    RWL_FUTURE,
+    RWL_SENDER,
+    RWL_RECEIVER,
+    RWL_PERMIT,
+    RWL_ONESHOT_SENDER,
+    RWL_BROADCAST,
+    RWL_BROADCAST_RECEIVER,
+    RWL_WATCH,
+    RWL_WATCH_RECEIVER,
+    RWL_SEMAPHORE,
+    RWL_NOTIFY,
+    RWL_STREAM,
+    RWL_SINK,
+    RWL_SOCKET,
+    RWL_LISTENER,
+    RWL_POOL,
+    RWL_HANDLE,
+    RWL_LOOP,
+    RWL_SIM,
+    RWL_ERROR,
+    RWL_INT64,
+    RWL_FOREIGN,
+    RWL_TYPE_COUNT
+};
+
+struct rwl_method {
+    const char *name;
+    lua_CFunction function;
+    bool awaits;
+};
+
+/* `drop` ends the box's reference. `object` tells the counted object behind it, for types that travel as handles; `object_name`
+ * is then its rw_object_type name and `of` finds it in a handle value. */
+struct rwl_type {
+    const char *name;
+    const struct rwl_method *methods;
+    void (*drop)(struct rwl_state *state, void *thing);
+    struct rw_object *(*object)(void *thing);
+    void *(*of)(const struct rw_value *value); /* borrowed; NULL when the value holds something else */
+    void *(*ref)(void *thing);
+    bool closes; /* has a `close` method that <close> variables call */
+};
+
+struct rwl_list {
+    struct rwl_list *next;
+    struct rwl_list *prev;
+};
+
+/* What a full userdata of ours holds. `thing` is NULL once closed. */
+struct rwl_box {
+    void *thing;
+    intptr_t extra;
+    struct rwl_list link; /* in the state's boxes */
+    enum rwl_type_id type;
+};
+
+/* ---- the record of a lua_State --------------------------------------------------------------------------------- */
+
+/* Counted: natives and coroutines that are still held elsewhere may outlive the lua_State. `L` is NULL once that is gone. */
+struct rwl_state {
+    lua_State *L; /* a thread of our own, anchored; for work outside any caller's stack */
+    struct rw_loop *loop;
+    struct rwl_coroutine *current; /* whose thread is being run */
+    lua_State *from;               /* who turns the loop */
+    struct rwl_list coroutines;    /* all that hold a thread */
+    struct rwl_list natives;
+    struct rwl_list boxes;
+    const void *metatables[RWL_TYPE_COUNT];
+    int metatable_refs[RWL_TYPE_COUNT];
+    uint32_t ref_count;
+    bool owns_loop;
+    bool no_boundaries; /* the depth of C calls cannot be told (boundary.c) */
+    int pid;
+    int boundary_offset;
+    int idle_count; /* finished threads, anchored in idle_refs */
+    int idle_refs[64];
+    struct rw_value first_unhandled; /* NIL, or a failure that nobody joined */
+    struct rw_future *(*awaiter)(void *arg, struct rw_native *native); /* of foreign awaitables */
+    void *awaiter_arg;
+    struct rw_sim *sim;
+    struct rw_loop *outer_loop; /* the loop in whose place the simulation runs */
+    int cancelled_ref;
+    int main_ref; /* 5.4: the function at the root of each task */
+};
+
+static inline struct rwl_state *rwl_state(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+struct rwl_state *rwl_state_of(lua_State *L); /* by the registry; NULL when there is none */
+void rwl_state_ref(struct rwl_state *state);
+void rwl_state_unref(struct rwl_state *state);
+
+/* The loop, made when it is first needed. Raises. */
+struct rw_loop *rwl_need_loop(lua_State *L, struct rwl_state *state);
+
+/* Cancels the tasks that are left and runs the loop until they have ended. */
+void rwl_end_tasks(struct rwl_state *state);
+/* Keeps the first failure that nobody joined, for rw.run to raise. */
+void rwl_watch_unhandled(struct rwl_state *state);
+/* Ends a loop, as far as it can be: not from inside it, and only in name after a fork. */
+void rwl_end_loop(struct rwl_state *state, struct rw_loop *loop);
+
+/* Pushes the module's table. Raises. */
+void rwl_push_module(lua_State *L, struct rwl_state *state);
+
+/* Calls `function(argument)` in protected mode on `state->L`. 0, or RW_ERR_NOMEM / RW_ERR_SCRIPT with the error value left
+ * on top of state->L's stack for the caller to pop. */
+int rwl_protect(struct rwl_state *state, lua_CFunction function, void *argument);
+
+/* ---- boxes ----------------------------------------------------------------------------------------------------- */
+
+extern const struct rwl_type rwl_types[RWL_TYPE_COUNT];
+
+void rwl_make_metatables(lua_State *L, struct rwl_state *state); /* raises */
+
+/* Empties the boxes: all of them, or those that depend on a loop. */
+void rwl_boxes_close(struct rwl_state *state, bool all);
+
+/* Pushes a box. An empty one first, so that nothing leaks when memory is short: then fill it. Raises. */
+struct rwl_box *rwl_push_box(lua_State *L, struct rwl_state *state, enum rwl_type_id type);
+
+/* The box at `index` when it has this type, else NULL. */
+struct rwl_box *rwl_test_box(lua_State *L, struct rwl_state *state, int index, enum rwl_type_id type);
+/* The same; raises when it has another type. */
+struct rwl_box *rwl_check_box(lua_State *L, struct rwl_state *state, int index, enum rwl_type_id type);
+/* What is in it; raises when it is closed too. */
+void *rwl_check(lua_State *L, struct rwl_state *state, int index, enum rwl_type_id type);
+
+/* Which type a box has; RWL_TYPE_COUNT when it is none of ours. */
+enum rwl_type_id rwl_type_of(lua_State *L, struct rwl_state *state, int index);
+
+/* Pushes the userdata of a handle: the same one as before while that lives. Takes nothing. Raises. */
+void rwl_push_handle(lua_State *L, struct rwl_state *state, const struct rw_value *value);
+/* The handle that a box stands for: a new reference; NIL when it is none. May raise. */
+struct rw_value rwl_handle_value(lua_State *L, struct rwl_state *state, int index, enum rwl_type_id type);
+
+/* Puts `functions` into the table on top of the stack; the awaiting ones as such. Raises. */
+void rwl_set_methods(lua_State *L, struct rwl_state *state, const struct rwl_method *functions);
+void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction function, bool awaits,
+                     void *upvalue);
+/* LuaJIT: the first result of an awaiting function that must raise the second one. */
+void *rwl_raise_marker(void);
+
+/* ---- natives --------------------------------------------------------------------------------------------------- */
+
+struct rwl_native {
+    struct rw_native head;
+    struct rwl_state *state;
+    struct rwl_list link;
+    uint32_t ref_count;
+    int slot;  /* in the registry */
+    bool pack; /* several results of one function: a table with n */
+};
+
+extern const struct rw_native_vtable rwl_native_vtable;
+
+/* A native for the value on top of the stack, which it pops. Raises. */
+struct rwl_native *rwl_native_new(lua_State *L, struct rwl_state *state, bool pack);
+/* The native inside a value if it belongs to this state, else NULL. */
+struct rwl_native *rwl_native_of(const struct rw_value *value, const struct rwl_state *state);
+void rwl_native_push(lua_State *L, const struct rwl_native *native);
+void rwl_native_unref(struct rwl_native *native);
+void rwl_natives_close(struct rwl_state *state);
+
+/* ---- values (raising forms of rwl.h) ----------------------------------------------------------------------------- */
+
+struct rw_value rwl_value_at(lua_State *L, struct rwl_state *state, int index);
+/* As an argument of a send and the like: raises on a value that cannot be made. */
+struct rw_value rwl_check_value(lua_State *L, struct rwl_state *state, int index);
+/* Without natives; `state` may be NULL (a state without a loop). A failure when it cannot be. */
+struct rw_value rwl_portable_at(lua_State *L, struct rwl_state *state, int index, int depth);
+void rwl_push(lua_State *L, struct rwl_state *state, const struct rw_value *value);
+/* A value that is a pack becomes several. The number pushed. */
+int rwl_push_all(lua_State *L, struct rwl_state *state, const struct rw_value *value);
+/* The top `count` values as one: nil, the value, or a pack. Pops them. */
+struct rw_value rwl_pop_all(lua_State *L, struct rwl_state *state, int count);
+void rwl_open_values(lua_State *L,
+                     struct rwl_state *state); /* rw.null, list, map, bytes, text into the module table */
+void rwl_push_string(lua_State *L, const struct rw_value *value);
+void rwl_mark(lua_State *L, const char *mark); /* sets the "list" or "map" metatable of the table on top */
+
+/* ---- errors ---------------------------------------------------------------------------------------------------- */
+
+/* The error object of a failure or error value (a value that Lua raised itself comes back as it was). Raises. */
+void rwl_push_error(lua_State *L, struct rwl_state *state, const struct rw_value *error);
+/* What the value at `index`, raised in `thread`, is as a failure; with that thread's traceback when it has none yet. */
+struct rw_value rwl_failure_at(lua_State *L, struct rwl_state *state, int index, lua_State *thread);
+/* Raises a failure; drops it. */
+int rwl_raise(lua_State *L, struct rwl_state *state, struct rw_value failure);
+/* Raises the failure of a bare code. */
+int rwl_raise_code(lua_State *L, struct rwl_state *state, int code);
+/* nil, message, code for what the world did; raises misuse, cancellation and script errors. Borrows. */
+int rwl_push_failure(lua_State *L, struct rwl_state *state, const struct rw_value *failure);
+int rwl_push_code(lua_State *L, struct rwl_state *state, int code);
+/* A traceback of `of` as a string on L. */
+void rwl_push_traceback(lua_State *L, lua_State *of, int level);
+void rwl_open_errors(lua_State *L, struct rwl_state *state);
+extern const struct rwl_method rwl_error_methods[];
+
+/* ---- coroutines and awaiting -------------------------------------------------------------------------------------- */
+
+/* Pushes the results of an await, given its outcome (borrowed), on L, which is the task's thread or a service thread: it must not
+ * look at arguments. May raise. */
+typedef int rwl_finish(lua_State *L, struct rwl_state *state, struct rw_value *value, intptr_t extra);
+
+struct rwl_scope {
+    struct rw_scope *scope;
+    struct rwl_coroutine *owner;
+    struct rwl_scope *outer;
+    int ref_count; /* the box's and, while open, the owner's */
+};
+
+struct rwl_frame;
+
+enum rwl_phase {
+    RWL_PHASE_NEW,
+    RWL_PHASE_RUNNING,
+    RWL_PHASE_AWAITING,
+    RWL_PHASE_CALLING,
+    RWL_PHASE_EMITTED,
+    RWL_PHASE_ENDED
+};
+
+/* A function that runs as a future, driven by host.c. `thread` is the innermost that runs; `root` the task's own. */
+struct rwl_coroutine {
+    struct rwh_coroutine base;
+    struct rwl_state *state;
+    struct rw_loop *loop;
+    struct rw_task *task; /* not counted; NULL when it is polled inside another one's */
+    struct rwl_list link;
+    lua_State *root; /* NULL once the function has ended */
+    lua_State *thread;
+    struct rw_context *cx;       /* while it runs */
+    struct rw_future *suspended; /* on its way from rwl_suspend to the driver */
+    rwl_finish *finish;
+    intptr_t extra;
+    struct rw_value value;   /* the outcome on its way to `finish`, or what a generator emits */
+    struct rwl_frame *frame; /* 5.1: protected calls in threads of their own */
+    struct rwl_scope *scopes;
+    struct rwl_native *context; /* rw.ctx */
+    int slot;                   /* of the root thread in the registry */
+    int argument_count;
+    uint8_t phase; /* enum rwl_phase */
+    bool generator;
+};
+
+/* A coroutine from the function and `count` arguments on top of L's stack, which are popped. Raises. */
+struct rwl_coroutine *rwl_coroutine_new(lua_State *L, struct rwl_state *state, int count);
+/* Cuts all off from a state that goes away. */
+void rwl_coroutines_close(struct rwl_state *state);
+/* 5.4: a function that calls what it is given in protected mode, so that <close> variables may await. Raises. */
+void rwl_push_main(lua_State *L, struct rwl_state *state);
+/* A future that calls `function` (a native, not taken) with one value (taken). */
+struct rw_future *rwl_call_native(struct rwl_native *function, struct rw_value value);
+
+/* Awaits `future` (taken) in the running task and lets `finish` push the results. The function's return statement. Raises. */
+int rwl_suspend(lua_State *L, struct rwl_state *state, struct rw_future *future, rwl_finish *finish,
+                intptr_t extra);
+/* The coroutine of the running task when it may suspend here; else raises, saying why not. */
+struct rwl_coroutine *rwl_check_awaiting(lua_State *L, struct rwl_state *state);
+/* True when an operation may be tried at once, without a future: budget is left and the task is not cancelled. */
+bool rwl_may_try(struct rwl_coroutine *coroutine);
+/* The task that is running, or raises. */
+struct rw_task *rwl_check_task(lua_State *L, struct rwl_state *state);
+
+/* Finishers: the outcome or nil, message, code; the outcome or the failure raised; true or nil, message, code. */
+rwl_finish rwl_finish_operation;
+rwl_finish rwl_finish_outcome;
+rwl_finish rwl_finish_true;
+rwl_finish rwl_finish_next; /* the next item; nil at the end; rw.null for nil; raises */
+
+/* Whether the running C function may be suspended; boundary.c. */
+void rwl_boundary_open(lua_State *L, struct rwl_state *state);
+bool rwl_may_yield(lua_State *L, const struct rwl_state *state);
+
+/* scope.c */
+void rwl_scope_drop(struct rwl_state *state, void *thing);
+void rwl_scopes_abandon(struct rwl_coroutine *coroutine);
+/* The function spawn: options, function and arguments from `index` on; leaves the task's box alone on the stack. Raises. */
+int rwl_spawn_at(lua_State *L, struct rwl_state *state, int index, struct rw_scope *scope);
+
+/* try.c: pcall in a thread of its own, for 5.1. return: ends the innermost such thread, whose results or error become those of
+ * the call in the thread around it; false when there is none. */
+bool rwl_frame_return(struct rwl_coroutine *coroutine, int status, int result_count, int *argument_count);
+void rwl_frames_drop(struct rwl_coroutine *coroutine);
+extern const struct rwl_method rwl_try_functions[];
+
+/* ---- arguments and small things ------------------------------------------------------------------------------------ */
+
+/* Seconds to nanoseconds. Raises on what is no number or NaN. */
+int64_t rwl_check_duration(lua_State *L, int index);
+int64_t rwl_deadline_at(lua_State *L, struct rwl_state *state, int index); /* nil: RW_NEVER */
+int64_t rwl_check_integer(lua_State *L, int index, int64_t least, int64_t most);
+/* Raises when code is an error of misuse; else pushes true, or nil, message, code. */
+int rwl_push_status(lua_State *L, struct rwl_state *state, int code);
+/* Whether a value can be awaited: a task, a promise, a future not yet awaited, a foreign awaitable, or a function (which becomes
+ * a task). check gives the future for it; raises when it cannot. */
+bool rwl_is_awaitable(lua_State *L, struct rwl_state *state, int index);
+struct rw_future *rwl_check_future(lua_State *L, struct rwl_state *state, int index);
+/* Pushes a future box that takes `future`. Raises (the future is then dropped). */
+int rwl_push_future(lua_State *L, struct rwl_state *state, struct rw_future *future);
+
+int rwl_stream_of_receiver(lua_State *L);
+int rwl_sink_of_sender(lua_State *L);
+int rwl_sink_of_socket(lua_State *L);
+
+/* One per concept: functions of the module table and methods of the types. */
+extern const struct rwl_method rwl_task_functions[], rwl_task_methods[], rwl_abort_methods[];
+extern const struct rwl_method rwl_scope_functions[], rwl_scope_methods[];
+extern const struct rwl_method rwl_time_functions[];
+extern const struct rwl_method rwl_future_functions[], rwl_future_methods[], rwl_promise_methods[];
+extern const struct rwl_method rwl_combine_functions[];
+extern const struct rwl_method rwl_channel_functions[], rwl_sender_methods[], rwl_receiver_methods[];
+extern const struct rwl_method rwl_permit_methods[];
+extern const struct rwl_method rwl_oneshot_functions[], rwl_oneshot_methods[];
+extern const struct rwl_method rwl_broadcast_functions[], rwl_broadcast_methods[],
+    rwl_broadcast_receiver_methods[];
+extern const struct rwl_method rwl_watch_methods[], rwl_watch_receiver_methods[];
+extern const struct rwl_method rwl_select_functions[];
+extern const struct rwl_method rwl_sync_functions[], rwl_semaphore_methods[], rwl_notify_methods[];
+extern const struct rwl_method rwl_stream_functions[], rwl_stream_methods[];
+extern const struct rwl_method rwl_sink_functions[], rwl_sink_methods[];
+extern const struct rwl_method rwl_socket_functions[], rwl_socket_methods[], rwl_listener_methods[];
+extern const struct rwl_method rwl_blocking_functions[], rwl_pool_methods[];
+extern const struct rwl_method rwl_loop_functions[], rwl_loop_methods[], rwl_handle_methods[];
+extern const struct rwl_method rwl_sim_functions[], rwl_sim_methods[];
+extern const struct rwl_method rwl_int64_methods[];
+
+#endif

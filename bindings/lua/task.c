@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * task.c - tasks as Lua sees them: spawned functions, their handles, and what each inherits.
+ *
+ * A handle holds a reference to the task; collecting it lets go of the task, which runs on. Joining raises what the task raised. */
+#include <string.h>
+
+#include "lua/state.h"
+
+static void push_task(lua_State *L, struct rwl_state *state, struct rw_task *task)
+{
+    rwl_push_box(L, state, RWL_TASK)->thing = rw_task_ref(task);
+}
+
+/* spawn({name = ...}, fn, ...): the options are taken off the stack. */
+static void take_options(lua_State *L, int index, struct rw_spawn_options *options)
+{
+    if (lua_type(L, index) == LUA_TTABLE) {
+        lua_getfield(L, index, "name");
+        options->name = luaL_optstring(L, -1, NULL);
+        lua_replace(L, index); /* keeps the name alive where the table was */
+        lua_pushvalue(L, index);
+        lua_insert(L, 1);
+        lua_remove(L, index + 1);
+    }
+}
+
+int rwl_spawn_at(lua_State *L, struct rwl_state *state, int index, struct rw_scope *scope)
+{
+    struct rw_spawn_options options = {.scope = scope};
+    int first = lua_type(L, index) == LUA_TTABLE ? index + 1 : index;
+
+    luaL_checktype(L, first, LUA_TFUNCTION);
+    take_options(L, index, &options);
+    struct rwl_box *box = rwl_push_box(L, state, RWL_TASK);
+    lua_insert(L, 1);
+    first = first == index ? index + 1 : index + 2;
+    struct rwl_coroutine *coroutine = rwl_coroutine_new(L, state, lua_gettop(L) - first);
+    if (scope != NULL) {
+        box->thing = rw_scope_spawn(scope, &coroutine->base.base, &options);
+    } else {
+        box->thing = rw_spawn(coroutine->loop, &coroutine->base.base, &options);
+    }
+    if (box->thing == NULL) {
+        return luaL_error(L, scope != NULL && !rw_scope_is_open(scope) ? "this scope has ended"
+                                                                       : "not enough memory");
+    }
+    coroutine->task = box->thing;
+    lua_settop(L, 1);
+    return 1;
+}
+
+static int spawn(lua_State *L)
+{
+    return rwl_spawn_at(L, rwl_state(L), 1, NULL);
+}
+
+static int current(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+
+    if (state->current == NULL) {
+        lua_pushnil(L);
+    } else {
+        push_task(L, state, state->current->cx->task);
+    }
+    return 1;
+}
+
+static int task_await(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rw_task *task = rwl_check(L, state, 1, RWL_TASK);
+
+    rwl_check_awaiting(L, state);
+    return rwl_suspend(L, state, rw_task_join(task), rwl_finish_outcome, 0);
+}
+
+static int task_cancel(lua_State *L)
+{
+    rw_task_cancel(rwl_check(L, rwl_state(L), 1, RWL_TASK), luaL_optstring(L, 2, NULL));
+    return 0;
+}
+
+static int task_uncancel(lua_State *L)
+{
+    lua_pushboolean(L, rw_task_uncancel(rwl_check(L, rwl_state(L), 1, RWL_TASK)));
+    return 1;
+}
+
+static int task_detach(lua_State *L)
+{
+    struct rwl_box *box = rwl_check_box(L, rwl_state(L), 1, RWL_TASK);
+    struct rw_task *task = box->thing;
+
+    box->thing = NULL;
+    rw_task_detach(task);
+    return 0;
+}
+
+static int task_abort_handle(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rw_task *task = rwl_check(L, state, 1, RWL_TASK);
+    struct rwl_box *box = rwl_push_box(L, state, RWL_ABORT_HANDLE);
+
+    box->thing = rw_task_abort_handle(task);
+    return box->thing != NULL ? 1 : luaL_error(L, "not enough memory");
+}
+
+static int task_id(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)rw_task_id(rwl_check(L, rwl_state(L), 1, RWL_TASK)));
+    return 1;
+}
+
+static int task_name(lua_State *L)
+{
+    lua_pushstring(L, rw_task_name(rwl_check(L, rwl_state(L), 1, RWL_TASK)));
+    return 1;
+}
+
+static int task_set_name(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+
+    return rwl_push_status(L, state,
+                           rw_task_set_name(rwl_check(L, state, 1, RWL_TASK), luaL_checkstring(L, 2)));
+}
+
+static int task_is_done(lua_State *L)
+{
+    lua_pushboolean(L, rw_task_is_done(rwl_check(L, rwl_state(L), 1, RWL_TASK)));
+    return 1;
+}
+
+static int task_is_cancelled(lua_State *L)
+{
+    lua_pushboolean(L, rw_task_is_cancelled(rwl_check(L, rwl_state(L), 1, RWL_TASK)));
+    return 1;
+}
+
+static int abort_cancel(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+
+    return rwl_push_status(L, state, rw_abort_handle_cancel(rwl_check(L, state, 1, RWL_ABORT_HANDLE)));
+}
+
+/* The table behind rw.ctx: never changed, only replaced, so that a child keeps what it inherited. */
+static int get_context(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+
+    if (state->current == NULL || state->current->context == NULL) {
+        lua_pushnil(L);
+    } else {
+        rwl_native_push(L, state->current->context);
+    }
+    return 1;
+}
+
+static int set_context(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    rwl_check_task(L, state);
+    lua_settop(L, 1);
+    struct rwl_native *context = rwl_native_new(L, state, false);
+    rwl_native_unref(state->current->context);
+    state->current->context = context;
+    return 0;
+}
+
+const struct rwl_method rwl_task_functions[] = {
+    {"spawn", spawn, false},
+    {"current", current, false},
+    {"get_context", get_context, false},
+    {"set_context", set_context, false},
+    {NULL, NULL, false},
+};
+
+const struct rwl_method rwl_task_methods[] = {
+    {"await", task_await, true},
+    {"cancel", task_cancel, false},
+    {"uncancel", task_uncancel, false},
+    {"detach", task_detach, false},
+    {"abort_handle", task_abort_handle, false},
+    {"id", task_id, false},
+    {"name", task_name, false},
+    {"set_name", task_set_name, false},
+    {"is_done", task_is_done, false},
+    {"is_cancelled", task_is_cancelled, false},
+    {NULL, NULL, false},
+};
+
+const struct rwl_method rwl_abort_methods[] = {{"cancel", abort_cancel, false}, {NULL, NULL, false}};
