@@ -11,7 +11,7 @@ import select
 import subprocess
 from dataclasses import dataclass, field
 
-from programs import ROOT, Missing, Program, bench_path, pin_to
+from programs import ROOT, Missing, Program, bench_path, pin
 
 START_SECONDS = 10
 
@@ -44,8 +44,8 @@ def start(program: Program) -> Server:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            preexec_fn=pin_to(0),
         )
+    pin(process, 0)
     try:
         return Server(program, process, read_port(process))
     except RuntimeError:
@@ -62,24 +62,20 @@ def stop(process: subprocess.Popen) -> None:
 
 def load(server: Server, connections: int, size: int, window_ms: int) -> float:
     """Nanoseconds of the server's CPU time per request."""
-    done = subprocess.run(
-        [
-            bench_path("load"),
-            str(server.port),
-            str(connections),
-            str(size),
-            str(window_ms),
-            str(server.process.pid),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=window_ms / 1000 * 2 + 10,
-        check=False,
-        preexec_fn=pin_to(1),
+    command = [bench_path("load"), server.port, connections, size, window_ms, server.process.pid]
+    process = subprocess.Popen(
+        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    if done.returncode != 0:
-        raise RuntimeError(f"load: {done.stderr.strip()}")
-    requests, cpu_ns, _ = (int(word) for word in done.stdout.split())
+    pin(process, 1)
+    try:
+        out, err = process.communicate(timeout=window_ms / 1000 * 2 + 10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    if process.returncode != 0:
+        raise RuntimeError(f"load: {err.strip()}")
+    requests, cpu_ns, _ = (int(word) for word in out.split())
     return cpu_ns / max(requests, 1)
 
 

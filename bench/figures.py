@@ -54,10 +54,12 @@ def echo_figures() -> list[Figure]:
         shape = f"64.{connections}"
         what = f"64 B, {connections} connection{'s' * (connections > 1)}"
 
-        def row(name: str, ours: str, peers: dict[str, str], limit: float | None) -> None:
+        def row(
+            name: str, ours: str, peers: dict[str, str], limit: float | None, shape: str = shape, what: str = what
+        ) -> None:
             at_most = (limit, "epoll by hand") if limit is not None else None
             named = {peer: f"{prefix}.{shape}" for peer, prefix in peers.items()}
-            rows.append(Figure("echo", f"{name}: {what}", f"{ours}.{shape}", named, None, at_most))  # noqa: B023
+            rows.append(Figure("echo", f"{name}: {what}", f"{ours}.{shape}", named, None, at_most))
 
         row("C", "rw_c", c_peers, 1.02)
         for lua in ("5.4", "luajit"):

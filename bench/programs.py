@@ -47,15 +47,11 @@ def source(*parts: str) -> str:
     return os.path.join(ROOT, "bench", *parts)
 
 
-def pin_to(cpu: int):
-    """A preexec function that keeps the program on one processor, where there are two to choose from."""
+def pin(process: subprocess.Popen, cpu: int) -> None:
+    """Keeps a program on one processor, where there are two to choose from."""
     cpus = sorted(os.sched_getaffinity(0))
-
-    def pin() -> None:
-        if len(cpus) > 1:
-            os.sched_setaffinity(0, {cpus[cpu % len(cpus)]})
-
-    return pin
+    if len(cpus) > 1:
+        os.sched_setaffinity(process.pid, {cpus[cpu % len(cpus)]})
 
 
 def run_once(program: Program) -> dict[str, float]:

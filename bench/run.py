@@ -131,8 +131,9 @@ def number(value: float, unit: str) -> str:
 
 def table(results: list[Result], machine: float, missing: Missing) -> str:
     lines = [
-        f"CPU time per operation, medians; {platform.machine()}, Python {platform.python_version()}. The bare executor runs a",
-        f"task in {machine * FLOOR_REFERENCE_NS:.1f} ns here: budgets given in nanoseconds are those of the design times {machine:.2f}.",
+        f"CPU time per operation, medians; {platform.machine()}, Python {platform.python_version()}. The bare executor",
+        f"runs a task in {machine * FLOOR_REFERENCE_NS:.1f} ns here: budgets in nanoseconds are the design's "
+        f"times {machine:.2f}.",
     ]
     group = ""
     for result in results:

@@ -8,6 +8,7 @@
  * Invariant: a case leaves the loop as it found it: no task, no future.
  */
 #include <ropewalk.h>
+#include <string.h>
 
 #include "bench.h"
 
@@ -281,20 +282,33 @@ static void timeout(void *arg, size_t count)
     run(arg, series_init(&series, next_timeout, count, NULL));
 }
 
-int main(void)
+static const struct {
+    const char *name;
+    size_t count;
+    void (*run)(void *arg, size_t count);
+} cases[] = {
+    {"spawn_join", COUNT, spawn_join},
+    {"spawn_batch", COUNT, spawn_batch},
+    {"yield", (size_t)COUNT * 4, yield_many},
+    {"channel_local", COUNT, messages_local},
+    {"channel_shared", COUNT, messages_shared},
+    {"oneshot", COUNT, oneshot},
+    {"timeout", COUNT, timeout},
+};
+
+/* All cases, or the one that is named: for a profiler. */
+int main(int argc, char **argv)
 {
     struct rw_loop *loop = rw_loop_new(NULL);
 
     if (loop == NULL) {
         fail("no loop");
     }
-    bench_measure("spawn_join", COUNT, spawn_join, loop);
-    bench_measure("spawn_batch", COUNT, spawn_batch, loop);
-    bench_measure("yield", (size_t)COUNT * 4, yield_many, loop);
-    bench_measure("channel_local", COUNT, messages_local, loop);
-    bench_measure("channel_shared", COUNT, messages_shared, loop);
-    bench_measure("oneshot", COUNT, oneshot, loop);
-    bench_measure("timeout", COUNT, timeout, loop);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (argc < 2 || strcmp(argv[1], cases[i].name) == 0) {
+            bench_measure(cases[i].name, cases[i].count, cases[i].run, loop);
+        }
+    }
     rw_loop_free(loop);
     return 0;
 }
