@@ -70,6 +70,15 @@ void rw_promise_unref(struct rw_promise *promise)
     rw_object_unref(promise != NULL ? &promise->object : NULL);
 }
 
+struct rw_promise *rw_promise_of(const struct rw_value *value)
+{
+    RW_ASSERT(value->kind <= RW_KIND_NATIVE);
+    if (value->kind != RW_KIND_HANDLE || value->as.handle->type != &promise_type) {
+        return NULL;
+    }
+    return rwi_container_of(value->as.handle, struct rw_promise, object);
+}
+
 struct rw_object *rw_promise_object(struct rw_promise *promise)
 {
     RW_REQUIRE(promise != NULL);
