@@ -36,6 +36,7 @@
     }
 
 AS_HANDLE(task)
+AS_HANDLE(promise)
 AS_HANDLE(sender)
 AS_HANDLE(receiver)
 AS_HANDLE(stream)
@@ -84,6 +85,12 @@ static void leave_alone(struct rwl_state *state, void *thing)
     (void)thing;
 }
 
+static void join_set_drop(struct rwl_state *state, void *thing)
+{
+    (void)state;
+    rw_join_set_free(thing);
+}
+
 static void foreign_drop(struct rwl_state *state, void *thing)
 {
     struct rw_native *native = thing;
@@ -98,7 +105,7 @@ const struct rwl_type rwl_types[RWL_TYPE_COUNT] = {
     [RWL_TASK] = {"task", rwl_task_methods, HANDLE_OF(task), false},
     [RWL_ABORT_HANDLE] = {"abort handle", rwl_abort_methods, abort_handle_drop, NULL, NULL, NULL, false},
     [RWL_SCOPE] = {"scope", rwl_scope_methods, rwl_scope_drop, NULL, NULL, NULL, false},
-    [RWL_PROMISE] = {"promise", rwl_promise_methods, promise_drop, NULL, NULL, NULL, false},
+    [RWL_PROMISE] = {"promise", rwl_promise_methods, HANDLE_OF(promise), false},
     [RWL_FUTURE] = {"future", rwl_future_methods, future_drop, NULL, NULL, NULL, false},
     [RWL_SENDER] = {"sender", rwl_sender_methods, HANDLE_OF(sender), true},
     [RWL_RECEIVER] = {"receiver", rwl_receiver_methods, HANDLE_OF(receiver), true},
@@ -120,6 +127,7 @@ const struct rwl_type rwl_types[RWL_TYPE_COUNT] = {
     [RWL_HANDLE] = {"handle", rwl_handle_methods, handle_drop, NULL, NULL, NULL, true},
     [RWL_LOOP] = {"loop", rwl_loop_methods, leave_alone, NULL, NULL, NULL, false},
     [RWL_SIM] = {"sim", rwl_sim_methods, leave_alone, NULL, NULL, NULL, false},
+    [RWL_JOIN_SET] = {"join set", rwl_join_set_methods, join_set_drop, NULL, NULL, NULL, true},
     [RWL_ERROR] = {"error", rwl_error_methods, error_drop, NULL, NULL, NULL, false},
     [RWL_INT64] = {"int64", rwl_int64_methods, leave_alone, NULL, NULL, NULL, false},
     [RWL_FOREIGN] = {"foreign value", NULL, foreign_drop, NULL, NULL, NULL, false},
@@ -377,3 +385,21 @@ struct rw_value rwl_handle_value(lua_State *L, struct rwl_state *state, int inde
     remember(L, index, object);
     return rw_value_of_handle(rw_object_ref(object));
 }
+
+/* methods("sender"): the table of methods of a type, for the pure Lua part to add to. */
+static int get_methods(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    const char *name = luaL_checkstring(L, 1);
+
+    for (int id = 0; id < RWL_TYPE_COUNT; id++) {
+        if (strcmp(rwl_types[id].name, name) == 0) {
+            lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[id]);
+            lua_getfield(L, -1, "__index");
+            return 1;
+        }
+    }
+    return luaL_error(L, "there is no type '%s'", name);
+}
+
+const struct rwl_method rwl_box_functions[] = {{"methods", get_methods, false}, {NULL, NULL, false}};

@@ -68,5 +68,66 @@ static int first(lua_State *L)
     return gather_arguments(L, rw_first_of, finish_first);
 }
 
+static int new_join_set(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rwl_box *box = rwl_push_box(L, state, RWL_JOIN_SET);
+
+    box->thing = rw_join_set_new(rwl_need_loop(L, state));
+    return box->thing != NULL ? 1 : luaL_error(L, "not enough memory");
+}
+
+/* add(set, key, task): the set owns the task's end; closing the set cancels it. */
+static int set_add(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rw_join_set *set = rwl_check(L, state, 1, RWL_JOIN_SET);
+    uint64_t key = (uint64_t)rwl_check_integer(L, 2, 0, INT64_C(1) << 52);
+    struct rw_task *task = rwl_check(L, state, 3, RWL_TASK);
+
+    return rwl_push_status(L, state, rw_join_set_add(set, rw_task_join_owned(task), key));
+}
+
+static int set_count(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)rw_join_set_count(rwl_check(L, rwl_state(L), 1, RWL_JOIN_SET)));
+    return 1;
+}
+
+/* The key of the next task that has ended; nil when none is left. */
+static int finish_set(lua_State *L, struct rwl_state *state, struct rw_value *value, intptr_t extra)
+{
+    if (value->kind == RW_KIND_LIST) {
+        rwl_push(L, state, rw_list_at(value->as.list, 0));
+        return 1;
+    }
+    return rwl_finish_next(L, state, value, extra);
+}
+
+static int set_next(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+    struct rw_join_set *set = rwl_check(L, state, 1, RWL_JOIN_SET);
+
+    rwl_check_awaiting(L, state);
+    return rwl_suspend(L, state, rw_join_set_next(set), finish_set, 0);
+}
+
+static int set_close(lua_State *L)
+{
+    struct rwl_box *box = rwl_check_box(L, rwl_state(L), 1, RWL_JOIN_SET);
+    struct rw_join_set *set = box->thing;
+
+    box->thing = NULL;
+    rw_join_set_free(set);
+    return 0;
+}
+
 const struct rwl_method rwl_combine_functions[] = {
-    {"join", join, true}, {"first", first, true}, {NULL, NULL, false}};
+    {"join", join, true}, {"first", first, true}, {"join_set", new_join_set, false}, {NULL, NULL, false}};
+
+const struct rwl_method rwl_join_set_methods[] = {{"add", set_add, false},
+                                                  {"count", set_count, false},
+                                                  {"next", set_next, true},
+                                                  {"close", set_close, false},
+                                                  {NULL, NULL, false}};

@@ -204,7 +204,7 @@ static int describe_raised(lua_State *L)
         return 0;
     }
     if (raised->thread != NULL) {
-        rwl_push_traceback(L, raised->thread, 0);
+        rwl_push_traceback(L, raised->thread, raised->thread == L ? 2 : 0); /* without the handler itself */
         (void)rw_error_append_traceback(raised->error, lua_tostring(L, -1));
     }
     if (type != LUA_TSTRING && type != LUA_TNUMBER) {
@@ -350,13 +350,25 @@ static int with_traceback(lua_State *L)
     return 1;
 }
 
+/* Raises what an error object stands for: the value that Lua raised itself, where there is one. */
+static int rethrow(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+
+    if (rwl_test_box(L, state, 1, RWL_ERROR) == NULL) {
+        lua_settop(L, 1);
+        return lua_error(L);
+    }
+    return rwl_raise(L, state, rw_failure_of(rw_error_ref(rwl_check(L, state, 1, RWL_ERROR))));
+}
+
 const struct rwl_method rwl_error_methods[] = {{NULL, NULL, false}};
 
 void rwl_open_errors(lua_State *L, struct rwl_state *state)
 {
     static const struct rwl_method functions[] = {
         {"is_cancelled", is_cancelled, false},     {"is_error", is_error, false}, {"error", new_error, false},
-        {"with_traceback", with_traceback, false}, {NULL, NULL, false},
+        {"with_traceback", with_traceback, false}, {"rethrow", rethrow, false},   {NULL, NULL, false},
     };
 
     rwl_set_methods(L, state, functions);

@@ -48,6 +48,13 @@ static int promise_is_done(lua_State *L)
     return 1;
 }
 
+/* Gives up completing it: who waits gets the error code "broken". */
+static int promise_abandon(lua_State *L)
+{
+    rw_promise_abandon(rwl_check(L, rwl_state(L), 1, RWL_PROMISE));
+    return 0;
+}
+
 static int await_any(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
@@ -123,9 +130,7 @@ const struct rwl_method rwl_future_methods[] = {
     {"await", await_any, true}, {"receive", await_any, true}, {NULL, NULL, false}};
 
 const struct rwl_method rwl_promise_methods[] = {
-    {"resolve", promise_resolve, false},
-    {"reject", promise_reject, false},
-    {"is_done", promise_is_done, false},
-    {"await", await_any, true},
-    {NULL, NULL, false},
+    {"resolve", promise_resolve, false}, {"reject", promise_reject, false},
+    {"abandon", promise_abandon, false}, {"is_done", promise_is_done, false},
+    {"await", await_any, true},          {NULL, NULL, false},
 };

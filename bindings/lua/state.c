@@ -230,6 +230,7 @@ static void add_functions(lua_State *L, struct rwl_state *state)
         rwl_combine_functions,   rwl_channel_functions,  rwl_select_functions, rwl_oneshot_functions,
         rwl_broadcast_functions, rwl_sync_functions,     rwl_stream_functions, rwl_sink_functions,
         rwl_socket_functions,    rwl_blocking_functions, rwl_loop_functions,   rwl_sim_functions,
+        rwl_box_functions,
     };
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {

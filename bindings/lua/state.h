@@ -44,6 +44,7 @@ enum rwl_type_id {
     RWL_HANDLE,
     RWL_LOOP,
     RWL_SIM,
+    RWL_JOIN_SET,
     RWL_ERROR,
     RWL_INT64,
     RWL_FOREIGN,
@@ -338,7 +339,7 @@ extern const struct rwl_method rwl_task_functions[], rwl_task_methods[], rwl_abo
 extern const struct rwl_method rwl_scope_functions[], rwl_scope_methods[];
 extern const struct rwl_method rwl_time_functions[];
 extern const struct rwl_method rwl_future_functions[], rwl_future_methods[], rwl_promise_methods[];
-extern const struct rwl_method rwl_combine_functions[];
+extern const struct rwl_method rwl_combine_functions[], rwl_join_set_methods[], rwl_box_functions[];
 extern const struct rwl_method rwl_channel_functions[], rwl_sender_methods[], rwl_receiver_methods[];
 extern const struct rwl_method rwl_permit_methods[];
 extern const struct rwl_method rwl_oneshot_functions[], rwl_oneshot_methods[];
