@@ -66,12 +66,21 @@ static const char *why_not(lua_State *L, const struct rwl_state *state)
            "function directly";
 }
 
+/* Raises; the position is that of the Lua code which called, past the trampoline of LuaJIT. */
+static int refuse(lua_State *L, const char *why)
+{
+    luaL_where(L, rwl_is_jit() ? 2 : 1);
+    lua_pushstring(L, why);
+    lua_concat(L, 2);
+    return lua_error(L);
+}
+
 struct rwl_coroutine *rwl_check_awaiting(lua_State *L, struct rwl_state *state)
 {
     const char *why = why_not(L, state);
 
     if (why != NULL) {
-        luaL_error(L, "%s", why);
+        refuse(L, why);
     }
     return state->current;
 }
@@ -89,7 +98,7 @@ int rwl_suspend(lua_State *L, struct rwl_state *state, struct rw_future *future,
 
     if (why != NULL) {
         rw_future_drop(future);
-        return luaL_error(L, "%s", why);
+        return refuse(L, why);
     }
     rw_value_drop(&self->value);
     self->extra = extra;

@@ -227,13 +227,13 @@ static void make_metatable(lua_State *L, struct rwl_state *state, enum rwl_type_
         rwl_set_methods(L, state, type->methods);
     }
     lua_setfield(L, -2, "__index");
-    rwl_push_method(L, state, describe, false, (void *)type);
+    rwl_push_method(L, state, describe, NULL, (void *)type);
     lua_setfield(L, -2, "__tostring");
     if (id != RWL_INT64) {
-        rwl_push_method(L, state, collect, false, (void *)type);
+        rwl_push_method(L, state, collect, NULL, (void *)type);
         lua_setfield(L, -2, "__gc");
     }
-    rwl_push_method(L, state, same_thing, false, NULL);
+    rwl_push_method(L, state, same_thing, NULL, NULL);
     lua_setfield(L, -2, "__eq");
     lua_pushfstring(L, "ropewalk.%s", type->name);
     lua_setfield(L, -2, "__name");

@@ -373,9 +373,9 @@ void rwl_open_errors(lua_State *L, struct rwl_state *state)
 
     rwl_set_methods(L, state, functions);
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[RWL_ERROR]);
-    rwl_push_method(L, state, error_text, false, NULL);
+    rwl_push_method(L, state, error_text, NULL, NULL);
     lua_setfield(L, -2, "__tostring");
-    rwl_push_method(L, state, error_index, false, NULL);
+    rwl_push_method(L, state, error_index, NULL, NULL);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
     rwl_push_box(L, state, RWL_ERROR)->thing = rw_error_new(RW_ERR_CANCELLED, NULL, RW_ORIGIN_C);

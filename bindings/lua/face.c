@@ -203,7 +203,7 @@ int rwl_push_awaiting(lua_State *L, lua_CFunction fn, void *upvalue)
     if (state == NULL || !lua_checkstack(L, 8)) {
         return RW_ERR_NOMEM;
     }
-    rwl_push_method(L, state, fn, true, upvalue);
+    rwl_push_method(L, state, fn, "await", upvalue);
     return 0;
 }
 

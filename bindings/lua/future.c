@@ -19,13 +19,18 @@ static int new_promise(lua_State *L)
     return box->thing != NULL ? 1 : luaL_error(L, "not enough memory");
 }
 
+static int refuse_second(lua_State *L, struct rwl_state *state)
+{
+    return rwl_raise(L, state, rw_failure_format(RW_ERR_STATE, "this future has been completed already"));
+}
+
 static int promise_resolve(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
     struct rw_promise *promise = rwl_check(L, state, 1, RWL_PROMISE);
 
     if (rw_promise_is_done(promise)) {
-        return luaL_error(L, "this future has been completed already");
+        return refuse_second(L, state);
     }
     return rwl_push_status(L, state, rw_promise_resolve(promise, rwl_pop_all(L, state, lua_gettop(L) - 1)));
 }
@@ -37,7 +42,7 @@ static int promise_reject(lua_State *L)
 
     luaL_checkany(L, 2);
     if (rw_promise_is_done(promise)) {
-        return luaL_error(L, "this future has been completed already");
+        return refuse_second(L, state);
     }
     return rwl_push_status(L, state, rw_promise_resolve(promise, rwl_failure_at(L, state, 2, NULL)));
 }

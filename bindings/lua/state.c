@@ -68,18 +68,20 @@ int rwl_protect(struct rwl_state *state, lua_CFunction function, void *argument)
 /* ---- functions ---------------------------------------------------------------------------------------------------------- */
 
 /* LuaJIT: a frame that can raise, around each awaiting function; compiled anew for each, so that traces do not mix. */
-static const char trampoline[] = "local call, raise, error, select = ...\n"
+static const char trampoline[] = "local %s, raise_, error_, select_ = ...\n"
                                  "local function finish(...)\n"
-                                 "  if (...) == raise then error(select(2, ...), 0) end\n"
+                                 "  if (...) == raise_ then error_(select_(2, ...), 0) end\n"
                                  "  return ...\n"
                                  "end\n"
-                                 "return function(...) return finish(call(...)) end\n";
+                                 "return function(...) return finish(%s(...)) end\n";
 
-static void wrap_in_trampoline(lua_State *L)
+static void wrap_in_trampoline(lua_State *L, const char *name)
 {
-    if (luaL_loadbuffer(L, trampoline, sizeof trampoline - 1, "=ropewalk") != 0) {
+    lua_pushfstring(L, trampoline, name, name);
+    if (luaL_loadbuffer(L, lua_tostring(L, -1), lua_rawlen(L, -1), "=ropewalk") != 0) {
         lua_error(L);
     }
+    lua_remove(L, -2);
     lua_insert(L, -2);
     lua_pushlightuserdata(L, rwl_raise_marker());
     lua_getglobal(L, "error");
@@ -87,21 +89,21 @@ static void wrap_in_trampoline(lua_State *L)
     lua_call(L, 4, 1);
 }
 
-void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction function, bool awaits,
+void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction function, const char *awaiting,
                      void *upvalue)
 {
     lua_pushlightuserdata(L, state);
     lua_pushlightuserdata(L, upvalue);
     lua_pushcclosure(L, function, 2);
-    if (awaits && rwl_is_jit()) {
-        wrap_in_trampoline(L);
+    if (awaiting != NULL && rwl_is_jit()) {
+        wrap_in_trampoline(L, awaiting);
     }
 }
 
 void rwl_set_methods(lua_State *L, struct rwl_state *state, const struct rwl_method *functions)
 {
     for (; functions->name != NULL; functions++) {
-        rwl_push_method(L, state, functions->function, functions->awaits, NULL);
+        rwl_push_method(L, state, functions->function, functions->awaits ? functions->name : NULL, NULL);
         lua_setfield(L, -2, functions->name);
     }
 }

@@ -166,7 +166,8 @@ struct rw_value rwl_handle_value(lua_State *L, struct rwl_state *state, int inde
 
 /* Puts `functions` into the table on top of the stack; the awaiting ones as such. Raises. */
 void rwl_set_methods(lua_State *L, struct rwl_state *state, const struct rwl_method *functions);
-void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction function, bool awaits,
+/* `awaiting`: its name when it may suspend, else NULL. */
+void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction function, const char *awaiting,
                      void *upvalue);
 /* LuaJIT: the first result of an awaiting function that must raise the second one. */
 void *rwl_raise_marker(void);
