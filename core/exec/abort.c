@@ -174,6 +174,9 @@ static const struct rw_future_vtable shield_vtable = {"shield", RW_FUTURE_SHIELD
 struct rw_future *rw_shield(struct rw_loop *loop, struct rw_future *future, int64_t deadline_ns)
 {
     RW_REQUIRE(future != NULL);
+    if (deadline_ns <= rwi_executor_of(loop)->now_ns) {
+        return future; /* no shield any more: a task that swallows its cancellation must be held up by it */
+    }
     struct shield_future *shield = rwi_loop_alloc(loop, sizeof *shield);
 
     if (shield == NULL) {

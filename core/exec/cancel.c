@@ -29,6 +29,7 @@ struct rwi_task_extra {
     char *reason;
     void (*on_done)(void *arg, struct rw_task *task, const struct rw_value *value);
     void *arg;
+    struct rwi_remote *remote; /* waker.c's */
     struct rw_timer pause;
     struct rw_task *task;
     uint32_t deliveries; /* of the current cancellation */
@@ -57,6 +58,14 @@ static struct rwi_task_extra *need_extra(struct rw_task *task)
     return task->extra;
 }
 
+struct rwi_remote **rwi_extra_remote(struct rw_task *task, bool needed)
+{
+    struct rwi_task_extra *extra = needed ? need_extra(task) : task->extra;
+
+    RW_ASSERT(extra == NULL || extra == task->extra);
+    return extra != NULL ? &extra->remote : NULL;
+}
+
 int rwi_extra_init(struct rw_task *task, const struct rw_spawn_options *options)
 {
     RW_ASSERT(task->extra == NULL);
@@ -83,6 +92,7 @@ void rwi_extra_free(struct rw_task *task)
         return;
     }
     RW_ASSERT(!rw_timer_is_armed(&extra->pause));
+    RW_ASSERT(extra->remote == NULL);
     rwi_mem_free_text(extra->name);
     rwi_mem_free_text(extra->reason);
     rwi_mem_free(extra, sizeof *extra);
@@ -242,7 +252,10 @@ static enum rw_poll refuse_await(struct rw_context *cx, struct rw_value *out)
     struct rwi_task_extra *extra = need_extra(task);
 
     RW_ASSERT(task->effective);
-    if (extra == NULL) {
+    if (extra == NULL) { /* no memory for a pause: the budget of the turn is what holds it up */
+        if (!rwi_budget_take(cx)) {
+            return RW_PENDING;
+        }
         *out = rw_failure(RW_ERR_CANCELLED);
         return RW_READY;
     }
@@ -259,10 +272,13 @@ static enum rw_poll refuse_await(struct rw_context *cx, struct rw_value *out)
     return RW_READY;
 }
 
+/* An await that has begun, or that a shield protects. When it ends as cancelled, that was a delivery. */
 static enum rw_poll end_await(struct rw_context *cx, struct rw_future *future, struct rw_value *out)
 {
     RW_ASSERT(cx->task->effective);
-    rw_future_cancel(future);
+    if ((future->vtable->flags & RW_FUTURE_SHIELDED) == 0) {
+        rw_future_cancel(future);
+    }
     enum rw_poll poll = rwi_poll(future, cx, out);
 
     if (poll == RW_READY && rw_is_failure(out) && out->code == RW_ERR_CANCELLED) {
@@ -283,10 +299,10 @@ enum rw_poll rw_task_await(struct rw_context *cx, struct rw_future *future, stru
     struct rw_task *task = cx->task;
 
     RW_ASSERT(task != NULL);
-    if (rwi_likely(!task->effective) || (future->vtable->flags & RW_FUTURE_SHIELDED) != 0) {
+    if (rwi_likely(!task->effective)) {
         return rwi_poll(future, cx, out);
     }
-    if ((future->state & RW_FUTURE_POLLED) == 0) {
+    if ((future->state & RW_FUTURE_POLLED) == 0 && (future->vtable->flags & RW_FUTURE_SHIELDED) == 0) {
         return refuse_await(cx, out);
     }
     return end_await(cx, future, out);

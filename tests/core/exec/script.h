@@ -255,6 +255,34 @@ static inline void gate_open(struct gate *gate, struct rw_value value)
         return NULL;                                                                                         \
     } while (0)
 
+/* Waits for the children of scopes[index] and leaves it: self->in is its outcome. */
+#define LEAVE(self, index, body)                                                                             \
+    do {                                                                                                     \
+        AWAIT(self, rw_scope_join((self)->scopes[index], body));                                             \
+        script_close(self, index);                                                                           \
+    } while (0)
+
+static inline void script_close(struct script *self, int index)
+{
+    rw_value_drop(&self->in);
+    int err = rw_scope_close(self->scopes[index], &self->in);
+
+    if (err == 0) {
+        self->scopes[index] = NULL;
+    } else {
+        self->in = rw_failure(err);
+    }
+}
+
+/* Ends a script with what its last await gave. */
+static inline struct rw_value take_in(struct script *self)
+{
+    struct rw_value in = self->in;
+
+    self->in = rw_nil();
+    return in;
+}
+
 static inline enum rw_poll script_poll(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
 {
     struct script *self = (struct script *)future;
@@ -296,7 +324,8 @@ static const struct rw_future_vtable script_vtable = {"script", RW_FUTURE_COROUT
                                                       script_drop};
 
 /* A script as a future; NULL on no memory. */
-static inline struct script *script_new_with(const struct rw_future_vtable *vtable, script_function *run, void *data)
+static inline struct script *script_new_with(const struct rw_future_vtable *vtable, script_function *run,
+                                             void *data)
 {
     struct script *self = rw_loop_alloc(loop, sizeof *self);
 
@@ -322,6 +351,54 @@ static inline struct rw_task *script_spawn(script_function *run, void *data)
 static inline struct rw_task *script_spawn_in(struct rw_scope *scope, script_function *run, void *data)
 {
     return rw_scope_spawn(scope, script_new(run, data), NULL);
+}
+
+/* A child that sleeps until `ms` and notes how that ended. */
+static inline struct rw_future *sleeper(struct script *self)
+{
+    SCRIPT_BEGIN(self);
+    AWAIT(self, rw_sleep_until(self->loop, at(self->n)));
+    note("%s%lld@%lld", rw_is_failure(&self->in) ? rw_err_code(self->in.code) : "slept", (long long)self->n,
+         (long long)now_ms());
+    SCRIPT_END(self, take_in(self));
+}
+
+/* A child that sleeps until `ms` and fails then. */
+static inline struct rw_future *failer(struct script *self)
+{
+    SCRIPT_BEGIN(self);
+    AWAIT(self, rw_sleep_until(self->loop, at(self->n)));
+    if (rw_is_failure(&self->in)) {
+        SCRIPT_RETURN(self, take_in(self));
+    }
+    SCRIPT_END(self, rw_failure_format(RW_ERR_SCRIPT, "failed%lld", (long long)self->n));
+}
+
+/* A child that swallows its cancellation once, and needs until `ms` to clean up. */
+static inline struct rw_future *cleaner(struct script *self)
+{
+    SCRIPT_BEGIN(self);
+    AWAIT(self, rw_sleep_until(self->loop, RW_NEVER));
+    note("cleaning@%lld", (long long)now_ms());
+    AWAIT(self, rw_shield(self->loop, rw_sleep_until(self->loop, at(self->n)), RW_NEVER));
+    note("clean@%lld", (long long)now_ms());
+    SCRIPT_END(self, rw_failure(RW_ERR_CANCELLED));
+}
+
+static inline struct rw_task *spawn_at(struct rw_scope *scope, script_function *run, int64_t ms)
+{
+    struct script *self = script_new_with(&script_vtable, run, NULL);
+
+    if (self == NULL) {
+        return NULL;
+    }
+    self->n = ms;
+    return scope != NULL ? rw_scope_spawn(scope, &self->base, NULL) : rw_spawn(loop, &self->base, NULL);
+}
+
+static inline void start_at(struct rw_scope *scope, script_function *run, int64_t ms)
+{
+    rw_task_detach(spawn_at(scope, run, ms));
 }
 
 /* "ok", or how scripts call the failure. */

@@ -92,7 +92,8 @@ static void a_full_queue_is_told(void)
     net_turns(&net, 1);
     /* The thread may or may not have taken the first: one more fills the queue for certain. */
     for (int i = 0; i < 2; i++) {
-        rw_task_unref(rw_spawn(net.loop, rw_spawn_blocking(net.loop, pool, run_work, drop_work, &quick), NULL));
+        rw_task_unref(
+            rw_spawn(net.loop, rw_spawn_blocking(net.loop, pool, run_work, drop_work, &quick), NULL));
     }
     net_turns(&net, 1);
     CHECK_TEXT(net_text(&net, rw_spawn_blocking(net.loop, pool, run_work, drop_work, &quick)), "full");
@@ -146,7 +147,8 @@ static void a_loop_waits_for_its_jobs_before_it_is_gone(void)
     for (int i = 0; i < 50; i++) {
         net_open(&net, false);
         work_init(&work);
-        rw_task_unref(rw_spawn(net.loop, rw_spawn_blocking(net.loop, NULL, run_work, drop_work, &work), NULL));
+        rw_task_unref(
+            rw_spawn(net.loop, rw_spawn_blocking(net.loop, NULL, run_work, drop_work, &work), NULL));
         net_turns(&net, 1);
         net_close(&net);
         CHECK_INT(work.drops, 1);

@@ -7,7 +7,7 @@
 struct numbered_job {
     struct rw_job job;
     int number;
-    int again;         /* how often it queues itself */
+    int again;          /* how often it queues itself */
     struct rw_job *and; /* another that it queues first */
 };
 

@@ -229,7 +229,8 @@ static void dropping_disarms_the_timer_in_every_state(void)
     rw_future_drop(rw_sleep_until(loop, at(20)));
     for (int turns = 0; turns < 2; turns++) {
         struct rw_task *task = rw_spawn(
-            loop, rw_first(loop, rw_sleep_until(loop, at(20)), rw_timeout(loop, gate_wait(&gate), at(20))), NULL);
+            loop, rw_first(loop, rw_sleep_until(loop, at(20)), rw_timeout(loop, gate_wait(&gate), at(20))),
+            NULL);
 
         run_turns(turns);
         rw_task_detach(task);

@@ -89,7 +89,8 @@ static void drop_self_waking(struct rw_future *future)
     rw_loop_release(loop, future, sizeof(struct self_waking));
 }
 
-static const struct rw_future_vtable self_waking_vtable = {"self waking", 0, poll_self_waking, NULL, drop_self_waking};
+static const struct rw_future_vtable self_waking_vtable = {"self waking", 0, poll_self_waking, NULL,
+                                                           drop_self_waking};
 
 static void a_task_that_wakes_itself_runs_again_in_the_next_turn(void)
 {
@@ -292,7 +293,8 @@ static void an_ending_loop_wakes_joiners_that_do_not_run_any_more(void)
     struct rw_task *task = script_spawn(wait_for_gate, &gate);
 
     rw_task_detach(rw_spawn(loop, rw_shield(loop, rw_task_join(task), RW_NEVER), NULL));
-    rw_task_detach(rw_spawn(loop, rw_shield(loop, gate_wait(&(struct gate){.is_deaf = true}), RW_NEVER), NULL));
+    rw_task_detach(
+        rw_spawn(loop, rw_shield(loop, gate_wait(&(struct gate){.is_deaf = true}), RW_NEVER), NULL));
     handle = rw_value_of_handle(rw_object_ref(rw_task_object(task)));
     run_turns(2);
     rw_loop_free(loop);
@@ -334,7 +336,8 @@ static void drop_and_spawn(struct rw_future *self)
     rw_loop_release(loop, self, sizeof *self);
 }
 
-static const struct rw_future_vtable spawner_vtable = {"spawner", 0, poll_never, ignore_cancel, drop_and_spawn};
+static const struct rw_future_vtable spawner_vtable = {"spawner", 0, poll_never, ignore_cancel,
+                                                       drop_and_spawn};
 
 static void nothing_is_spawned_into_an_ending_loop(void)
 {
