@@ -276,12 +276,25 @@ int rw_loop_turn(struct rw_loop *loop, unsigned flags, int64_t budget_ns)
     return ran;
 }
 
-static int next_turn(struct rw_loop *loop)
+/* Turns until the task is done. Nobody but the turn itself sleeps on the loop meanwhile, so the inbox stays awake
+ * between turns. */
+static int run_until_done(struct rw_loop *loop, const struct rw_task *task)
 {
-    if (rw_loop_is_idle(loop)) {
-        return RW_ERR_DEADLOCK;
+    int err = 0;
+
+    loop->executor.running = true;
+    rwi_inbox_unpark(loop->inbox);
+    while (err >= 0 && task->state != RW_TASK_DONE) {
+        if (loop->executor.queue_count == 0 && rw_loop_is_idle(loop)) {
+            err = RW_ERR_DEADLOCK;
+        } else {
+            err = turn(loop, RW_TURN_WAIT, 0);
+            loop->again = false;
+        }
     }
-    return rw_loop_turn(loop, RW_TURN_WAIT, 0);
+    loop->again = !rwi_inbox_park(loop->inbox);
+    loop->executor.running = false;
+    return err < 0 ? err : 0;
 }
 
 int rw_block_on(struct rw_loop *loop, struct rw_future *future, struct rw_value *out)
@@ -300,11 +313,8 @@ int rw_block_on(struct rw_loop *loop, struct rw_future *future, struct rw_value 
     if (task == NULL) {
         return RW_ERR_NOMEM;
     }
-    int err = 0;
+    int err = run_until_done(loop, task);
 
-    while (err >= 0 && !rw_task_is_done(task)) {
-        err = next_turn(loop);
-    }
     if (rw_task_is_done(task)) {
         *out = rw_value_clone(rw_task_value(task));
         err = 0;
@@ -312,7 +322,7 @@ int rw_block_on(struct rw_loop *loop, struct rw_future *future, struct rw_value 
         rwi_task_kill(task);
     }
     rw_task_unref(task);
-    return err < 0 ? err : 0;
+    return err;
 }
 
 int rw_loop_fd(struct rw_loop *loop)

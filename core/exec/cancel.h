@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cancel.h - what a task has beyond its bare life: name, callback, and how a cancellation is delivered to it.
+ * cancel.h - what a task has beyond its bare life: name, callback, how a cancellation is delivered to it, its face
+ * towards other threads.
  */
 #ifndef RWI_EXEC_CANCEL_H
 #define RWI_EXEC_CANCEL_H
@@ -8,6 +9,12 @@
 #include <ropewalk.h>
 
 #include "base/list.h"
+
+struct rwi_remote;
+
+/* Where the task's face towards other threads is kept (waker.c); NULL while it has none, and none was `needed` or memory ran
+ * out. What it points at is NULL until waker.c has made one. */
+struct rwi_remote **rwi_extra_remote(struct rw_task *task, bool needed);
 
 /* Name and callback out of the options. 0 or RW_ERR_NOMEM. */
 int rwi_extra_init(struct rw_task *task, const struct rw_spawn_options *options);

@@ -11,27 +11,6 @@
 #include "base/check.h"
 #include "exec/executor.h"
 
-enum { STATE_BITS = RW_FUTURE_POLLED | RW_FUTURE_DONE | RW_FUTURE_CANCELLED };
-
-bool rwi_future_is_pinned(const struct rw_future *future)
-{
-#if RW_CHECK_LEVEL >= 2
-    return (future->state & ~(uintptr_t)STATE_BITS) == (uintptr_t)future;
-#else
-    (void)future;
-    return true;
-#endif
-}
-
-static void pin(struct rw_future *future)
-{
-    RW_ASSERT(((uintptr_t)future & STATE_BITS) == 0);
-#if RW_CHECK_LEVEL >= 2
-    future->state |= (uintptr_t)future;
-#endif
-    future->state |= RW_FUTURE_POLLED;
-}
-
 /* The future of last resort: it needs no memory, is never written to, and may be handed out many times. Being done from the start
  * is what tells rw_poll and rw_future_cancel to leave it alone. */
 static void drop_nothing(struct rw_future *self)
@@ -64,7 +43,7 @@ enum rw_poll rwi_poll_slow(struct rw_future *future, struct rw_context *cx, stru
         return RW_READY;
     }
     if ((state & RW_FUTURE_POLLED) == 0) {
-        pin(future);
+        rwi_future_pin(future);
     }
     RW_ASSERT(rwi_future_is_pinned(future));
     enum rw_poll poll = future->vtable->poll(future, cx, out);

@@ -9,19 +9,40 @@
 
 #include "base/check.h"
 
-/* The polls that are not the plain one: the first, after a cancel without a cancel function, and misuse. */
+enum { RWI_FUTURE_STATE_BITS = RW_FUTURE_POLLED | RW_FUTURE_DONE | RW_FUTURE_CANCELLED };
+
+/* The polls that are not plain: after a cancel, and misuse. */
 enum rw_poll rwi_poll_slow(struct rw_future *future, struct rw_context *cx, struct rw_value *out);
 
 /* True when the future stands where it was first polled (checked builds). */
-bool rwi_future_is_pinned(const struct rw_future *future);
+static inline bool rwi_future_is_pinned(const struct rw_future *future)
+{
+#if RW_CHECK_LEVEL >= 2
+    return (future->state & ~(uintptr_t)RWI_FUTURE_STATE_BITS) == (uintptr_t)future;
+#else
+    (void)future;
+    return true;
+#endif
+}
+
+/* Before the first poll: from here on it stays where it is. */
+static inline void rwi_future_pin(struct rw_future *future)
+{
+    RW_ASSERT(((uintptr_t)future & RWI_FUTURE_STATE_BITS) == 0);
+#if RW_CHECK_LEVEL >= 2
+    future->state |= (uintptr_t)future;
+#endif
+    future->state |= RW_FUTURE_POLLED;
+}
 
 /* As rw_poll. */
 static inline enum rw_poll rwi_poll(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
 {
-    const uintptr_t state_bits = RW_FUTURE_POLLED | RW_FUTURE_DONE | RW_FUTURE_CANCELLED;
-
-    if (rwi_unlikely((future->state & state_bits) != RW_FUTURE_POLLED)) {
+    if (rwi_unlikely((future->state & (RW_FUTURE_DONE | RW_FUTURE_CANCELLED)) != 0)) {
         return rwi_poll_slow(future, cx, out);
+    }
+    if ((future->state & RW_FUTURE_POLLED) == 0) {
+        rwi_future_pin(future);
     }
     RW_ASSERT(rwi_future_is_pinned(future));
     enum rw_poll poll = future->vtable->poll(future, cx, out);

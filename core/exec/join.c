@@ -7,6 +7,7 @@
  * a task may be joined as often as anybody likes.
  */
 #include "base/check.h"
+#include "base/value.h"
 #include "exec/cancel.h"
 #include "exec/executor.h"
 #include "exec/task.h"
@@ -37,7 +38,7 @@ static enum rw_poll poll_join(struct rw_future *self, struct rw_context *cx, str
             return RW_PENDING;
         }
         task->seen = true;
-        *out = rw_value_clone(&task->out.value);
+        *out = rwi_value_clone(&task->out.value);
         return RW_READY;
     }
     if (rwi_unlikely((self->state & RW_FUTURE_CANCELLED) != 0 && !join->owned)) {
@@ -73,11 +74,13 @@ static void drop_join(struct rw_future *self)
     struct join_future *join = (struct join_future *)self;
     struct rw_loop *loop = join->task->loop;
 
-    rwi_list_remove(&join->node);
+    if (!rwi_list_is_empty(&join->node)) {
+        rwi_list_remove(&join->node);
+    }
     if (join->owned && join->task->state != RW_TASK_DONE) {
         rw_task_cancel(join->task, NULL);
     }
-    rw_task_unref(join->task);
+    rwi_task_unref(join->task);
     rwi_loop_release(loop, join, sizeof *join);
 }
 
@@ -92,7 +95,8 @@ static struct rw_future *new_join(struct rw_task *task, bool owned)
         return rw_failed(task->loop, RW_ERR_NOMEM);
     }
     rw_future_init(&join->base, &join_vtable);
-    join->task = rw_task_ref(task);
+    join->task = task;
+    task->object.ref_count++;
     rwi_list_init(&join->node);
     join->owned = owned;
     return &join->base;

@@ -2,7 +2,8 @@
  *
  * slab.c - free lists by size class over chunks that are given back when the loop ends.
  *
- * Invariant: a block on free list c is c*16+16 bytes long and in no use. Chunks never shrink: a loop keeps the memory of its
+ * Invariant: a block on free list c is c*16+16 bytes long and in no use; where that is a multiple of a cache line it is
+ * aligned to one. Chunks never shrink: a loop keeps the memory of its
  * busiest moment. In checked builds (level 3) every block is an allocation of its own, so that sanitizers and
  * allocation-failure tests see each one.
  *
@@ -15,7 +16,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-enum { CHUNK_SIZE = 16 * 1024 };
+enum { CHUNK_SIZE = 16 * 1024, CACHE_LINE = 64 };
 
 struct rwi_slab_chunk {
     struct rwi_slab_chunk *next;
@@ -52,7 +53,8 @@ static void *refill(struct rwi_slabs *slabs, size_t class)
     slabs->chunks = chunk;
     char *block = (char *)(chunk + 1);
 
-    for (size_t left = CHUNK_SIZE - sizeof *chunk; left >= 2 * size; left -= size) {
+    block += size % CACHE_LINE == 0 ? -(uintptr_t)block % CACHE_LINE : 0;
+    for (size_t left = (size_t)((char *)chunk + CHUNK_SIZE - block); left >= 2 * size; left -= size) {
         struct rwi_slab_block *free_block = (struct rwi_slab_block *)(void *)block;
 
         free_block->next = slabs->free[class];

@@ -2,11 +2,12 @@
  *
  * sleep.c - futures of the clock: sleep_until, yield_now, timeout.
  *
- * Each embeds its timer. Invariant: the timer is armed only between a PENDING poll and the next terminal one, and
+ * Those that wait for a time embed their timer. Invariant: the timer is armed only between a PENDING poll and the next terminal one, and
  * dropping disarms it. A sleep whose deadline has passed still takes one turn: a loop of such sleeps lets others run.
  */
 #include "base/check.h"
 #include "exec/executor.h"
+#include "exec/future.h"
 
 struct sleep_future {
     struct rw_future base;
@@ -76,17 +77,16 @@ static void drop_sleep(struct rw_future *self)
 }
 
 static const struct rw_future_vtable sleep_vtable = {"sleep", 0, poll_sleep, cancel_sleep, drop_sleep};
-static const struct rw_future_vtable yield_vtable = {"yield_now", 0, poll_sleep, cancel_sleep, drop_sleep};
 
-static struct rw_future *new_sleep(struct rw_loop *loop, int64_t deadline_ns,
-                                   const struct rw_future_vtable *vtable)
+struct rw_future *rw_sleep_until(struct rw_loop *loop, int64_t deadline_ns)
 {
+    RW_REQUIRE(loop != NULL);
     struct sleep_future *sleep = rwi_loop_alloc(loop, sizeof *sleep);
 
     if (sleep == NULL) {
         return rw_failed(loop, RW_ERR_NOMEM);
     }
-    rw_future_init(&sleep->base, vtable);
+    rw_future_init(&sleep->base, &sleep_vtable);
     sleep->loop = loop;
     sleep->deadline_ns = deadline_ns;
     sleep->fired = false;
@@ -94,16 +94,57 @@ static struct rw_future *new_sleep(struct rw_loop *loop, int64_t deadline_ns,
     return &sleep->base;
 }
 
-struct rw_future *rw_sleep_until(struct rw_loop *loop, int64_t deadline_ns)
+struct yield_future {
+    struct rw_future base;
+    struct rw_loop *loop;
+    bool yielded;
+};
+
+static enum rw_poll poll_yield(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
 {
-    RW_REQUIRE(loop != NULL);
-    return new_sleep(loop, deadline_ns, &sleep_vtable);
+    struct yield_future *yield = (struct yield_future *)self;
+
+    RW_ASSERT(yield->loop == cx->loop);
+    if (!yield->yielded) {
+        yield->yielded = true;
+        rw_waker_wake(&cx->waker);
+        return RW_PENDING;
+    }
+    if (!rwi_budget_take(cx)) {
+        return RW_PENDING;
+    }
+    *out = rw_nil();
+    return RW_READY;
 }
+
+/* Its wake is on the way already. */
+static void cancel_yield(struct rw_future *self)
+{
+    RW_ASSERT(((struct yield_future *)self)->yielded);
+    (void)self;
+}
+
+static void drop_yield(struct rw_future *self)
+{
+    struct yield_future *yield = (struct yield_future *)self;
+
+    rwi_loop_release(yield->loop, yield, sizeof *yield);
+}
+
+static const struct rw_future_vtable yield_vtable = {"yield_now", 0, poll_yield, cancel_yield, drop_yield};
 
 struct rw_future *rw_yield_now(struct rw_loop *loop)
 {
     RW_REQUIRE(loop != NULL);
-    return new_sleep(loop, RW_NOW, &yield_vtable);
+    struct yield_future *yield = rwi_loop_alloc(loop, sizeof *yield);
+
+    if (yield == NULL) {
+        return rw_failed(loop, RW_ERR_NOMEM);
+    }
+    rw_future_init(&yield->base, &yield_vtable);
+    yield->loop = loop;
+    yield->yielded = false;
+    return &yield->base;
 }
 
 int64_t rw_deadline_after(const struct rw_loop *loop, int64_t delay_ns)
@@ -156,7 +197,7 @@ static enum rw_poll poll_timeout(struct rw_future *self, struct rw_context *cx, 
 {
     struct timeout_future *timeout = (struct timeout_future *)self;
 
-    if (rw_poll(timeout->inner, cx, out) == RW_READY) {
+    if (rwi_poll(timeout->inner, cx, out) == RW_READY) {
         return end_timeout(timeout, out);
     }
     timeout->waker = cx->waker;
@@ -188,7 +229,7 @@ static void drop_timeout(struct rw_future *self)
 {
     struct timeout_future *timeout = (struct timeout_future *)self;
 
-    rw_timer_disarm(timeout->loop, &timeout->timer);
+    rwi_timers_disarm(&rwi_executor_of(timeout->loop)->timers, &timeout->timer);
     rw_future_drop(timeout->inner);
     rwi_loop_release(timeout->loop, timeout, sizeof *timeout);
 }

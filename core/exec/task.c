@@ -71,21 +71,27 @@ static void report_unhandled(struct rw_task *task)
             rw_task_name(task), rw_value_message(&task->out.value));
 }
 
-static void destroy_task(struct rw_object *object)
+void rwi_task_destroy(struct rw_task *task)
 {
-    struct rw_task *task = task_of_object(object);
     struct rw_loop *loop = task->loop;
 
     RW_ASSERT(task->state == RW_TASK_DONE);
     RW_ASSERT(task->job.next == NULL);
     if (rw_is_failure(&task->out.value) && !task->seen && task->out.value.code != RW_ERR_CANCELLED) {
-        object->ref_count = 1; /* the hook may look at the task, not keep it */
+        task->object.ref_count = 1; /* the hook may look at the task, not keep it */
         report_unhandled(task);
-        RW_ASSERT(object->ref_count == 1);
+        RW_ASSERT(task->object.ref_count == 1);
     }
     rw_value_drop(&task->out.value);
-    rwi_extra_free(task);
+    if (task->extra != NULL) {
+        rwi_extra_free(task);
+    }
     rwi_loop_release(loop, task, sizeof *task);
+}
+
+static void destroy_task(struct rw_object *object)
+{
+    rwi_task_destroy(task_of_object(object));
 }
 
 static const struct rw_object_type task_type = {"task", false, destroy_task};
@@ -141,15 +147,19 @@ static void finish(struct rw_task *task, struct rw_value value)
     while (task->scope != task->base) {
         rw_scope_abandon(rw_scope_ref(task->scope)); /* a driver that did not leave what it had entered */
     }
-    rwi_extra_done(task);
+    if (task->extra != NULL) {
+        rwi_extra_done(task);
+    }
     if (!rwi_list_is_empty(&joiners)) {
         task->seen = true;
         wake_joiners(&joiners);
     }
-    rwi_remote_detach(task);
+    if (task->extra != NULL) {
+        rwi_remote_detach(task);
+    }
     rwi_executor_of(task->loop)->stats.tasks_live--;
     rwi_scope_release(task->base, task, &task->out.value);
-    rw_task_unref(task);
+    rwi_task_unref(task);
 }
 
 void rwi_task_kill(struct rw_task *task)
@@ -215,12 +225,35 @@ static void run_task(struct rw_job *job, struct rw_loop *loop)
     }
 }
 
+/* Field by field: compilers clear a structure of this size as a whole in a way that takes longer than all the rest. */
+static void init_task(struct rw_task *task, struct rw_loop *loop, struct rw_future *future)
+{
+    task->job = (struct rw_job){NULL, run_task};
+    task->object = (struct rw_object){&task_type, 2}; /* the caller's and the executor's */
+    task->loop = loop;
+    task->future = future;
+    task->state = RW_TASK_WAITING;
+    task->woken = false;
+    task->cancelled = false;
+    task->effective = false;
+    task->started = false;
+    task->seen = false;
+    task->in_a_scope = false;
+    rwi_list_init(&task->out.joiners);
+    rwi_list_init(&task->sibling);
+    task->base = NULL;
+    task->scope = NULL;
+    task->extra = NULL;
+    task->id = rwi_executor_of(loop)->next_id++;
+    task->polls = 0;
+}
+
 struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future,
                          const struct rw_spawn_options *options)
 {
     struct rwi_executor *executor = rwi_executor_of(loop);
     struct rw_scope *scope = options != NULL && options->scope != NULL ? options->scope : executor->root;
-    bool is_refused = executor->ending || !rw_scope_is_open(scope);
+    bool is_refused = executor->ending || (scope->state != RWI_SCOPE_OPEN && !rw_scope_is_open(scope));
     struct rw_task *task = is_refused ? NULL : rwi_loop_alloc(loop, sizeof *task);
 
     RW_REQUIRE(future != NULL);
@@ -230,19 +263,12 @@ struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future,
         rw_future_drop(future);
         return NULL;
     }
-    *task = (struct rw_task){.job = {NULL, run_task},
-                             .object = {&task_type, 2}, /* the caller's and the executor's */
-                             .loop = loop,
-                             .future = future,
-                             .state = RW_TASK_WAITING,
-                             .id = executor->next_id++};
+    init_task(task, loop, future);
     if (options != NULL && rwi_extra_init(task, options) != 0) {
         rwi_loop_release(loop, task, sizeof *task);
         rw_future_drop(future);
         return NULL;
     }
-    rwi_list_init(&task->out.joiners);
-    rwi_list_init(&task->sibling);
     rwi_scope_adopt(scope, task);
     executor->stats.tasks_spawned++;
     executor->stats.tasks_live++;
@@ -261,11 +287,7 @@ struct rw_task *rw_task_ref(struct rw_task *task)
 void rw_task_unref(struct rw_task *task)
 {
     if (task != NULL) {
-        RW_ASSERT(task->object.ref_count > 0);
-        task->object.ref_count--;
-        if (task->object.ref_count == 0) {
-            destroy_task(&task->object);
-        }
+        rwi_task_unref(task);
     }
 }
 

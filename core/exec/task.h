@@ -7,11 +7,12 @@
 
 #include <ropewalk.h>
 
+#include "base/check.h"
 #include "base/list.h"
 
-struct rwi_remote;
 struct rwi_task_extra;
 
+/* A run touches the first 64 bytes only; together it is two cache lines, and slab.c gives it out aligned to them. */
 struct rw_task {
     struct rw_job job;       /* first: the run queue finds the task by it */
     struct rw_object object; /* the references of handles, joins, and of the executor until it is done */
@@ -24,6 +25,7 @@ struct rw_task {
     bool started;
     bool seen;       /* somebody has looked at the outcome */
     bool in_a_scope; /* its base is a scope that collects failures, not the root */
+    uint64_t polls;
     union {
         struct rwi_list joiners; /* until done */
         struct rw_value value;   /* from then on */
@@ -31,11 +33,22 @@ struct rw_task {
     struct rwi_list sibling;      /* in base's tasks */
     struct rw_scope *base;        /* the scope it was spawned into */
     struct rw_scope *scope;       /* the innermost it has entered, else base */
-    struct rwi_remote *remote;    /* its face towards other threads; NULL until one is asked for */
-    struct rwi_task_extra *extra; /* name, callback, cancel reason and pause; NULL until needed */
+    struct rwi_task_extra *extra; /* what few tasks have (cancel.h); NULL until needed */
     uint64_t id;
-    uint64_t polls;
 };
+
+/* The last reference has gone. */
+void rwi_task_destroy(struct rw_task *task);
+
+/* As rw_task_unref, of a task. */
+static inline void rwi_task_unref(struct rw_task *task)
+{
+    RW_ASSERT(task->object.ref_count > 0);
+    task->object.ref_count--;
+    if (task->object.ref_count == 0) {
+        rwi_task_destroy(task);
+    }
+}
 
 static inline struct rw_task *rwi_task_of_sibling(struct rwi_list *node)
 {

@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/inbox.h"
 #include "base/mem.h"
+#include "exec/cancel.h"
 #include "exec/executor.h"
 #include "exec/task.h"
 
@@ -80,7 +81,9 @@ static bool ask(struct rwi_remote *remote, uint32_t bit)
 
 static struct rwi_remote *need_remote(struct rw_task *task)
 {
-    if (task->remote == NULL) {
+    struct rwi_remote **place = rwi_extra_remote(task, true);
+
+    if (place != NULL && *place == NULL) {
         struct rwi_remote *remote = rwi_mem_new(sizeof *remote);
 
         if (remote == NULL) {
@@ -90,20 +93,21 @@ static struct rwi_remote *need_remote(struct rw_task *task)
         remote->inbox = rwi_inbox_ref(rwi_executor_of(task->loop)->inbox);
         remote->task = task;
         remote->ref_count = 1; /* the task's */
-        task->remote = remote;
+        *place = remote;
     }
-    RW_ASSERT(task->remote->task == task);
-    return task->remote;
+    RW_ASSERT(place == NULL || (*place)->task == task);
+    return place != NULL ? *place : NULL;
 }
 
 void rwi_remote_detach(struct rw_task *task)
 {
-    struct rwi_remote *remote = task->remote;
+    struct rwi_remote **place = rwi_extra_remote(task, false);
+    struct rwi_remote *remote = place != NULL ? *place : NULL;
 
     if (remote == NULL) {
         return;
     }
-    task->remote = NULL;
+    *place = NULL;
     remote->task = NULL;
     __atomic_fetch_or(&remote->asked, DONE, __ATOMIC_ACQ_REL);
     unref(remote);

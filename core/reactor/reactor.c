@@ -81,16 +81,15 @@ void rwi_reactor_fini(struct rwi_reactor *reactor)
 
 int rwi_reactor_sleep(struct rwi_reactor *reactor, int64_t timeout_ns)
 {
-    bool parked = false;
+    bool may_sleep = timeout_ns != 0;
     int count;
 
     RW_ASSERT(timeout_ns >= 0);
-    if (timeout_ns != 0) {
-        parked = rwi_inbox_park(reactor->inbox);
-        timeout_ns = parked ? timeout_ns : 0;
+    if (may_sleep && !rwi_inbox_park(reactor->inbox)) {
+        timeout_ns = 0;
     }
     count = reactor->backend->sleep(reactor, timeout_ns == RW_NEVER ? -1 : timeout_ns);
-    if (parked) {
+    if (may_sleep) {
         rwi_inbox_unpark(reactor->inbox);
     }
     if (count < 0) {
