@@ -24,10 +24,10 @@ _Static_assert(sizeof(struct rw_value) == 16, "a value is two words");
 struct rw_object *rw_object_ref(struct rw_object *object)
 {
     RW_REQUIRE(object != NULL);
-    RW_ASSERT(object->ref_count > 0);
     if (object->type->shared) {
         rwi_refs_take(&object->ref_count);
     } else {
+        RW_ASSERT(object->ref_count > 0);
         object->ref_count++;
     }
     return object;
@@ -38,7 +38,7 @@ void rw_object_unref(struct rw_object *object)
     if (object == NULL) {
         return;
     }
-    RW_ASSERT(object->ref_count > 0);
+    RW_ASSERT(object->type->shared || object->ref_count > 0);
     bool is_last = object->type->shared ? rwi_refs_give(&object->ref_count) : --object->ref_count == 0;
 
     if (is_last) {

@@ -14,7 +14,6 @@
 
 static void let_go(struct rwi_channel *channel)
 {
-    RW_ASSERT(channel->end_count > 0);
     if (!channel->shared) {
         rwi_object_gone(channel->loop);
     }
