@@ -9,8 +9,8 @@
  * when the reference is gone.
  *
  * Handles that come back from elsewhere are looked up in a weak table by the address of their object, so that one object
- * is one userdata. The entry goes before the box's finalizer runs, and the box holds the object until then: an address in
- * the table is never that of another object. */
+ * is one userdata. The entry goes before the box's finalizer runs; one whose box was emptied meanwhile (a task let go of, the end
+ * of a simulation) does not count, since its address may be another object's by then. */
 #include <string.h>
 
 #include "lua/state.h"
@@ -331,7 +331,8 @@ static bool push_known(lua_State *L, const void *object)
     lua_rawgetp(L, LUA_REGISTRYINDEX, &handles_key);
     lua_rawgetp(L, -1, object);
     lua_remove(L, -2);
-    if (lua_isnil(L, -1)) {
+    struct rwl_box *box = lua_touserdata(L, -1);
+    if (box == NULL || box->thing == NULL || rwl_types[box->type].object(box->thing) != object) {
         lua_pop(L, 1);
         return false;
     }

@@ -314,7 +314,7 @@ struct rwl_coroutine *rwl_coroutine_new(lua_State *L, struct rwl_state *state, i
     }
     memset(self, 0, sizeof *self);
     rwh_coroutine_init(&self->base, &vtable, &ops);
-    rwl_push_main(thread, state);
+    rwl_push_main(thread, state, lua_iscfunction(L, -1 - count) != 0);
     lua_xmove(L, thread, count + 1);
     self->argument_count = lua_gettop(thread) - 1;
     self->state = state;

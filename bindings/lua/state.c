@@ -134,9 +134,29 @@ static void make_main(lua_State *L, struct rwl_state *state)
     state->main_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-void rwl_push_main(lua_State *L, struct rwl_state *state)
+void rwl_push_main(lua_State *L, struct rwl_state *state, bool calls_c)
 {
+    (void)calls_c;
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->main_ref);
+}
+#elif LUA_VERSION_NUM < 502
+/* Lua 5.1 goes on in its interpreter after a yield, which must then have a Lua function to run at the root. */
+static void make_main(lua_State *L, struct rwl_state *state)
+{
+    static const char main[] = "local function main(f, ...) return f(...) end return main";
+
+    if (luaL_loadbuffer(L, main, sizeof main - 1, "=ropewalk") != 0) {
+        lua_error(L);
+    }
+    lua_call(L, 0, 1);
+    state->main_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+void rwl_push_main(lua_State *L, struct rwl_state *state, bool calls_c)
+{
+    if (calls_c && !rwl_is_jit()) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->main_ref);
+    }
 }
 #else
 static void make_main(lua_State *L, struct rwl_state *state)
@@ -145,8 +165,9 @@ static void make_main(lua_State *L, struct rwl_state *state)
     (void)state;
 }
 
-void rwl_push_main(lua_State *L, struct rwl_state *state)
+void rwl_push_main(lua_State *L, struct rwl_state *state, bool calls_c)
 {
+    (void)calls_c;
     (void)L;
     (void)state;
 }

@@ -279,8 +279,9 @@ struct rwl_coroutine {
 struct rwl_coroutine *rwl_coroutine_new(lua_State *L, struct rwl_state *state, int count);
 /* Cuts all off from a state that goes away. */
 void rwl_coroutines_close(struct rwl_state *state);
-/* 5.4: a function that calls what it is given in protected mode, so that <close> variables may await. Raises. */
-void rwl_push_main(lua_State *L, struct rwl_state *state);
+/* The function at the root of a coroutine, where one is needed. 5.4: it calls what it is given in protected mode, so that <close>
+ * variables may await. 5.1: a Lua function around a C function (`calls_c`), which alone could not be resumed. Raises. */
+void rwl_push_main(lua_State *L, struct rwl_state *state, bool calls_c);
 /* A future that calls `function` (a native, not taken) with one value (taken). */
 struct rw_future *rwl_call_native(struct rwl_native *function, struct rw_value value);
 

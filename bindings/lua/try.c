@@ -111,13 +111,14 @@ static int call_in_thread(lua_State *L, bool traced)
     if (frame == NULL) {
         return luaL_error(L, "not enough memory");
     }
+    rwl_push_main(thread, state, lua_iscfunction(L, 2) != 0);
     lua_xmove(L, thread, count);
     frame->caller = L;
     frame->outer = self->frame;
     frame->traced = traced;
     self->frame = frame;
     self->thread = thread;
-    self->argument_count = count - 1;
+    self->argument_count = lua_gettop(thread) - 1;
     self->phase = RWL_PHASE_CALLING;
     return lua_yield(L, 0);
 }

@@ -82,7 +82,8 @@ end
 
 -- Calls fn(...) when the scope has ended, however it ended.
 function Scope:defer(fn, ...)
-  if type(fn) ~= "function" then
+  local meta = type(fn) ~= "function" and getmetatable(fn)
+  if type(fn) ~= "function" and not (type(meta) == "table" and meta.__call) then
     error("bad argument #1 to 'defer' (function expected, got " .. type(fn) .. ")", 2)
   end
   local deferred = self.deferred or {}

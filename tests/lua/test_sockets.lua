@@ -1,0 +1,303 @@
+-- SPDX-License-Identifier: MIT
+-- TCP and Unix sockets, in simulation and on the kernel.
+
+local rw = require "ropewalk"
+local t = require "t"
+
+-- A server on an address of its own that serves each connection with `serve`, for as long as `body` runs.
+local function with_server(serve, body)
+  rw.scope(function(s)
+    local server = assert(rw.tcp.listen("127.0.0.1", 0))
+    s:spawn(function()
+      while true do
+        local client = server:next()
+        if not client then return end
+        s:spawn(function() serve(client) client:close() end)
+      end
+    end)
+    body(server:port(), server)
+    server:close()
+  end)
+end
+
+local function echo(client)
+  while true do
+    local data = client:read()
+    if not data then return end
+    client:write(data)
+  end
+end
+
+local tests = {}
+local function test(name, fn)
+  tests[#tests + 1] = { name = name, fn = fn }
+end
+
+test("what is written is read on the other side", function()
+  with_server(echo, function(port)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    t.equal(c:write("hello"), true)
+    t.equal(c:read(5), "hello")
+    c:close()
+  end)
+end)
+
+test("lines come without their ends", function()
+  with_server(function(client)
+    client:write("one\n", "two\r\n", "\n", "last")
+  end, function(port)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    t.equal(c:read("l"), "one")
+    t.equal(c:read("*l"), "two")
+    t.equal(c:read("L"), "\n")
+    t.equal(c:read("l"), "last")
+    t.values(t.pack(c:read("l")), nil, "closed", "end")
+    c:close()
+  end)
+end)
+
+test("lines can be iterated", function()
+  with_server(function(client)
+    for i = 1, 5 do client:write(i .. "\n") end
+    client:write("rest")
+  end, function(port)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    local got = {}
+    while true do
+      local line = c:next_line()
+      if not line then break end
+      got[#got + 1] = line
+    end
+    t.equal(t.list(got), "1 2 3 4 5 rest")
+    c:close()
+    if not t.is_51 then
+      local d = assert(rw.tcp.connect("127.0.0.1", port))
+      local count = 0
+      for line in d:lines() do count = count + #line end
+      t.equal(count, 9)
+      d:close()
+    end
+  end)
+end)
+
+test("exact reads, reads of all, reads up to a delimiter", function()
+  with_server(function(client)
+    client:write("abcdef--rest of it")
+    client:shutdown()
+    client:read()
+  end, function(port)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    t.equal(c:read(3), "abc")
+    t.equal(c:read_until("--"), "def--")
+    t.equal(c:read("a"), "rest of it")
+    t.values(t.pack(c:read(1)), nil, "closed", "end")
+    c:close()
+  end)
+end)
+
+test("an end in the middle is told, and what came stays", function()
+  with_server(function(client) client:write("half") end, function(port)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    t.equal(select(3, c:read(10)), "incomplete")
+    t.equal(c:read(4), "half")
+    c:close()
+  end)
+end)
+
+test("a delimiter that does not come within the limit is told", function()
+  with_server(function(client) client:write(("x"):rep(100)) client:read() end, function(port)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    t.equal(select(3, c:read_until("\n", 50)), "limit")
+    t.equal(c:read(100), ("x"):rep(100))
+    c:close()
+  end)
+end)
+
+test("a read that is cut off loses no byte", function()
+  with_server(function(client)
+    client:write("ab")
+    rw.sleep(0.02)
+    client:write("cd\n")
+    client:read()
+  end, function(port)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    t.equal(select(2, rw.timeout(0.01, c.read, c, 4)), "timeout")
+    t.equal(c:read("l"), "abcd")
+    c:close()
+  end)
+end)
+
+test("large data goes through with back-pressure", function()
+  local size = 3 * 1000 * 1000
+  with_server(echo, function(port)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    local chunk = ("0123456789"):rep(1000)
+    rw.scope(function(s)
+      s:spawn(function()
+        for _ = 1, size / #chunk do c:write(chunk) end
+        c:shutdown()
+      end)
+      t.equal(#c:read("a"), size)
+    end)
+    c:close()
+  end)
+end)
+
+test("half a connection may be closed", function()
+  with_server(function(client)
+    t.equal(client:read("a"), "question")
+    client:write("answer")
+  end, function(port)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    c:write("question")
+    c:shutdown()
+    t.equal(c:read("a"), "answer")
+    c:close()
+  end)
+end)
+
+test("operations on a closed socket say closed", function()
+  with_server(echo, function(port)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    t.equal(c:is_closed(), false)
+    c:close()
+    c:close()
+    t.equal(c:is_closed(), true)
+    t.equal(select(3, c:read()), "closed")
+    t.equal(select(3, c:write("x")), "closed")
+  end)
+end)
+
+test("closing wakes who reads", function()
+  with_server(echo, function(port)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    local reader = rw.spawn(function() return c:read() end)
+    rw.yield_now()
+    c:close()
+    t.equal(select(3, reader:await()), "closed")
+  end)
+end)
+
+test("a second reader is told that it is one", function()
+  with_server(echo, function(port)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    local reader = rw.spawn(function() return c:read(1) end)
+    rw.yield_now()
+    t.equal(t.raises("already", c.read, c, 1).code, "busy")
+    c:write("x")
+    t.equal(reader:await(), "x")
+    c:close()
+  end)
+end)
+
+test("nobody there is refused", function()
+  local server = assert(rw.tcp.listen("127.0.0.1", 0))
+  local port = server:port()
+  server:close()
+  local c, message, code = rw.tcp.connect("127.0.0.1", port)
+  t.equal(c, nil)
+  t.equal(code, "os")
+  t.check(message:find("refused", 1, true), message)
+end)
+
+test("addresses can be asked", function()
+  with_server(echo, function(port, server)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    t.equal(c:peer(), "127.0.0.1:" .. port)
+    t.check(c:address():find("127.0.0.1:", 1, true))
+    t.equal(server:address(), "127.0.0.1:" .. port)
+    c:close()
+  end)
+end)
+
+test("sockets are streams and sinks", function()
+  with_server(function(client)
+    rw.forward(client:line_stream():map(function(line) return line:upper() .. "\n" end), client:sink())
+  end, function(port)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    c:write("a\nb\n")
+    t.equal(c:read("l"), "A")
+    t.equal(c:read("l"), "B")
+    c:close()
+  end)
+end)
+
+test("a pair of sockets is connected", function()
+  local a, b = rw.unix.pair()
+  a:write("x")
+  t.equal(b:read(1), "x")
+  a:close()
+  t.equal(select(3, b:read()), "end")
+  b:close()
+end)
+
+test("wrong arguments are told", function()
+  t.raises("integer", rw.tcp.connect, "127.0.0.1", 70000)
+  t.raises("string expected", rw.tcp.connect, {}, 1)
+  t.raises("zero", rw.tcp.connect, "a\0b", 1)
+  local a, b = rw.unix.pair()
+  t.raises("format", a.read, a, "x")
+  t.raises("integer", a.read, a, 0)
+  t.raises("string expected", a.write, a, {})
+  t.raises("socket expected", a.read, rw.future())
+  t.raises("delimiter", a.read_until, a, "")
+  a:close()
+  b:close()
+end)
+
+test("names are resolved", function()
+  local list = assert(rw.dns.resolve("127.0.0.1", 80))
+  t.equal(list[1].address, "127.0.0.1")
+  t.equal(list[1].port, 80)
+  t.equal(list[1].family, "inet")
+  local c = select(3, rw.dns.resolve("no such name.invalid"))
+  t.equal(c, "dns")
+end)
+
+for _, case in ipairs(tests) do
+  t.run(case.name, case.fn)
+  t.plain(case.name .. ", on the kernel", function() rw.run(case.fn) end)
+end
+
+t.plain("Unix sockets by path, on the kernel", function()
+  local path = os.tmpname()
+  os.remove(path)
+  rw.run(function()
+    local server = assert(rw.unix.listen(path))
+    local task = rw.spawn(function()
+      local c = server:accept()
+      c:write(c:read("l"):reverse(), "\n")
+      c:close()
+    end)
+    local c = assert(rw.unix.connect(path))
+    c:write("abc\n")
+    t.equal(c:read("l"), "cba")
+    task:await()
+    c:close()
+    server:close()
+  end)
+  os.remove(path)
+end)
+
+t.run("faults of the simulation do not lose a byte", function()
+  with_server(echo, function(port)
+    local c = assert(rw.tcp.connect("127.0.0.1", port))
+    rw.scope(function(s)
+      s:spawn(function()
+        for i = 1, 500 do c:write("line " .. i .. "\n") end
+        c:shutdown()
+      end)
+      for i = 1, 500 do t.equal(c:read("l"), "line " .. i) end
+    end)
+    c:close()
+  end)
+end, { short_io = 0.5, eintr = 0.2, latency_max = 0.01, seed = 7, shuffle = true })
+
+t.plain("no descriptor is left open", function()
+  collectgarbage()
+  collectgarbage()
+  rw.run(function() rw.sleep(0) end)
+  t.equal(rw.stats().tasks_live, 0)
+end)
+
+t.finish()
