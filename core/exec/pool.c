@@ -75,6 +75,7 @@ static void free_pool(struct rw_pool *pool)
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
     RW_ASSERT(pool->queue_count == 0);
+    RW_ASSERT(pool->idle_count <= pool->thread_count);
     pthread_cond_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->lock);
     for (uint32_t i = 0; i < pool->thread_count; i++) {
@@ -89,7 +90,6 @@ static void free_pool(struct rw_pool *pool)
 void rw_pool_unref(struct rw_pool *pool)
 {
     if (pool != NULL && rwi_refs_give(&pool->ref_count)) {
-        RW_ASSERT(pool->idle_count <= pool->thread_count);
         free_pool(pool);
     }
 }

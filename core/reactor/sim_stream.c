@@ -77,10 +77,13 @@ static size_t copy_out(struct rwi_sim_socket *socket, char *buffer, size_t size)
     size_t first = socket->capacity - socket->start;
 
     RW_ASSERT(size <= socket->visible);
+    if (size == 0) {
+        return 0; /* the ring may not be there yet */
+    }
     first = first < size ? first : size;
     memcpy(buffer, socket->ring + socket->start, first);
     memcpy(buffer + first, socket->ring, size - first);
-    socket->start = socket->capacity > 0 ? (socket->start + size) % socket->capacity : 0;
+    socket->start = (socket->start + size) % socket->capacity;
     socket->used -= size;
     socket->visible -= size;
     return size;
