@@ -30,7 +30,10 @@ endif
 
 # What a newcomer runs first installs what it needs (DEPS=no: is told, by what fails), and before the machine is looked at.
 ifneq ($(DEPS),no)
-ifneq ($(filter check demo bench test test-lua test-python test-cases test-san,$(MAKECMDGOALS)),)
+ifneq ($(filter bench,$(MAKECMDGOALS)),)
+build/config.mk: build/deps-bench.ok
+endif
+ifneq ($(filter check demo test test-lua test-python test-cases test-san,$(MAKECMDGOALS)),)
 build/config.mk: build/deps.ok
 endif
 endif
@@ -38,6 +41,11 @@ endif
 build/deps.ok: tools/deps.sh tools/configure.sh
 	@mkdir -p $(@D)
 	@tools/deps.sh
+	@touch $@
+
+build/deps-bench.ok: tools/deps.sh tools/configure.sh
+	@mkdir -p $(@D)
+	@tools/deps.sh --bench
 	@touch $@
 
 build/config.mk: tools/configure.sh

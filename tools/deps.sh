@@ -58,7 +58,7 @@ install() {
     fi
 }
 install wanted-check ruff==0.14.5 mypy==1.18.2 "setuptools>=77" wheel build
-[ "$bench" = no ] || install wanted-bench uvloop
+[ "$bench" = no ] || install wanted-bench uvloop lupa
 
 if [ "$bench" = yes ] && ! command -v cargo >/dev/null; then
     if [ "$(id -u)" != 0 ]; then
