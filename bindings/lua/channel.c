@@ -10,6 +10,13 @@
 
 enum { LOCAL = 0, SHARED = 1 };
 
+/* An end and its box, which knows whether it is shared. */
+static struct rwl_box *check_end(lua_State *L, enum rwl_type_id type)
+{
+    rwl_check(L, rwl_state(L), 1, type);
+    return lua_touserdata(L, 1);
+}
+
 static bool wants_shared(lua_State *L, int index)
 {
     if (lua_isnoneornil(L, index)) {
@@ -66,7 +73,7 @@ static struct rw_value value_to_send(lua_State *L, struct rwl_state *state, stru
 static int tx_send(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rwl_box *box = rwl_check_box(L, state, 1, RWL_SENDER);
+    struct rwl_box *box = check_end(L, RWL_SENDER);
 
     rwl_check_awaiting(L, state);
     struct rw_value value = value_to_send(L, state, box, 2);
@@ -76,7 +83,7 @@ static int tx_send(lua_State *L)
 static int tx_try_send(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rwl_box *box = rwl_check_box(L, state, 1, RWL_SENDER);
+    struct rwl_box *box = check_end(L, RWL_SENDER);
     struct rw_value value = value_to_send(L, state, box, 2);
     int status = rw_channel_try_send(box->thing, &value);
 
@@ -98,7 +105,7 @@ static int tx_reserve(lua_State *L)
 static int tx_clone(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rwl_box *from = rwl_check_box(L, state, 1, RWL_SENDER);
+    struct rwl_box *from = check_end(L, RWL_SENDER);
     struct rwl_box *box = rwl_push_box(L, state, RWL_SENDER);
 
     box->extra = from->extra;
@@ -175,7 +182,7 @@ static int rx_try_receive(lua_State *L)
 static int rx_clone(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rwl_box *from = rwl_check_box(L, state, 1, RWL_RECEIVER);
+    struct rwl_box *from = check_end(L, RWL_RECEIVER);
     struct rwl_box *box = rwl_push_box(L, state, RWL_RECEIVER);
 
     box->extra = from->extra;

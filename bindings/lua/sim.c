@@ -63,6 +63,17 @@ static int begin(lua_State *L)
     return 1;
 }
 
+/* Descriptors that are still open when what nobody can reach has been collected. */
+static size_t count_open(lua_State *L, struct rwl_state *state)
+{
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    for (int turns = 0; turns < 4 && !rw_loop_is_idle(state->loop); turns++) {
+        (void)rw_loop_turn(state->loop, 0, 0);
+    }
+    return rw_sim_fd_count(state->sim);
+}
+
 /* sim_end(): how many descriptors the program left open in the simulation. */
 static int end(lua_State *L)
 {
@@ -74,9 +85,9 @@ static int end(lua_State *L)
     state->from = L;
     rwl_end_tasks(state);
     state->from = state->L;
+    lua_pushinteger(L, (lua_Integer)count_open(L, state));
     rwl_boxes_close(state, false);
     rw_loop_free(state->loop);
-    lua_pushinteger(L, (lua_Integer)rw_sim_fd_count(state->sim));
     rw_sim_free(state->sim);
     rw_value_drop(&state->first_unhandled);
     state->sim = NULL;
