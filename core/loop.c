@@ -191,8 +191,11 @@ static bool is_poll_due(const struct rw_loop *loop, unsigned flags)
 
 static bool has_mail(const struct rw_loop *loop)
 {
-    RW_ASSERT(loop->inbox != NULL);
-    return rwi_inbox_has_mail(loop->inbox) || __atomic_load_n(&loop->inbox->wake_all, __ATOMIC_RELAXED) != 0;
+    const struct rwi_inbox *inbox = loop->inbox;
+
+    RW_ASSERT(!rwi_inbox_is_closed(inbox));
+    return __atomic_load_n(&inbox->head, __ATOMIC_RELAXED) != NULL ||
+           __atomic_load_n(&inbox->wake_all, __ATOMIC_RELAXED) != 0;
 }
 
 static void take_mail(struct rw_loop *loop)
@@ -276,6 +279,20 @@ int rw_loop_turn(struct rw_loop *loop, unsigned flags, int64_t budget_ns)
     return ran;
 }
 
+/* A turn that has nothing to ask the kernel for. */
+static void short_turn(struct rw_loop *loop)
+{
+    struct rwi_executor *executor = &loop->executor;
+
+    RW_ASSERT(executor->queue_count > 0);
+    rwi_executor_run_batch(executor);
+    if (rwi_reactor_has_flushes(&loop->reactor)) {
+        rwi_reactor_flush(&loop->reactor);
+    }
+    executor->stats.turns++;
+    take_mail(loop);
+}
+
 /* Turns until the task is done. Nobody but the turn itself sleeps on the loop meanwhile, so the inbox stays awake
  * between turns. */
 static int run_until_done(struct rw_loop *loop, const struct rw_task *task)
@@ -285,14 +302,16 @@ static int run_until_done(struct rw_loop *loop, const struct rw_task *task)
     loop->executor.running = true;
     rwi_inbox_unpark(loop->inbox);
     while (err >= 0 && task->state != RW_TASK_DONE) {
-        if (loop->executor.queue_count == 0 && rw_loop_is_idle(loop)) {
+        if (!is_poll_due(loop, RW_TURN_WAIT)) {
+            short_turn(loop);
+        } else if (loop->executor.queue_count == 0 && rw_loop_is_idle(loop)) {
             err = RW_ERR_DEADLOCK;
         } else {
             err = turn(loop, RW_TURN_WAIT, 0);
             loop->again = false;
         }
     }
-    loop->again = !rwi_inbox_park(loop->inbox);
+    park_between_turns(loop);
     loop->executor.running = false;
     return err < 0 ? err : 0;
 }

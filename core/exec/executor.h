@@ -95,6 +95,28 @@ void rwi_executor_fini(struct rwi_executor *executor);
  * never. Returns how many ran. */
 size_t rwi_executor_run(struct rwi_executor *executor, bool (*more)(void *arg), void *arg);
 
+/* The same without anybody to ask, for the loop that does nothing else between two looks at the kernel. */
+static inline void rwi_executor_run_batch(struct rwi_executor *executor)
+{
+    struct rw_loop *loop = (struct rw_loop *)(void *)executor;
+    size_t ran = 0;
+
+    RW_ASSERT(executor->batch_left == 0);
+    executor->batch_left = executor->queue_count;
+    do {
+        struct rw_job *job = executor->queue_head;
+
+        RW_ASSERT(job != &executor->queue_end);
+        executor->queue_head = job->next;
+        executor->queue_count--;
+        executor->batch_left--;
+        job->next = NULL;
+        ran++;
+        job->run(job, loop);
+    } while (executor->batch_left > 0);
+    executor->stats.jobs_run += ran;
+}
+
 /* Fires the timers that are due at now_ns; those armed while it fires wait for the next call. Returns how many fired. */
 size_t rwi_executor_fire_timers(struct rwi_executor *executor);
 

@@ -55,7 +55,7 @@ enum rw_poll rwi_poll_slow(struct rw_future *future, struct rw_context *cx, stru
     return poll;
 }
 
-enum rw_poll rw_poll(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
+enum rw_poll rw_poll_slow(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
 {
     return rwi_poll(future, cx, out);
 }

@@ -109,6 +109,10 @@ void rwi_reactor_after_fork(struct rwi_reactor *reactor);
 
 /* At the end of the turn: sends what was written. It may queue tasks, so look at the run queue afterwards. */
 void rwi_reactor_flush(struct rwi_reactor *reactor);
+static inline bool rwi_reactor_has_flushes(const struct rwi_reactor *reactor)
+{
+    return !rwi_list_is_empty(&reactor->flushes);
+}
 void rwi_reactor_flush_later(struct rwi_reactor *reactor, struct rwi_flush *flush);
 
 /* Attaches `source` (fd and ops set, the rest is set here). Sources begin with everything marked ready: the first attempt tells. 0

@@ -81,8 +81,22 @@ enum rw_future_state { RW_FUTURE_POLLED = 1, RW_FUTURE_DONE = 2, RW_FUTURE_CANCE
 
 RW_BEGIN_DECLS
 
+/* The part of rw_poll for first polls, cancelled futures, checked builds, and misuse. */
+RW_API enum rw_poll rw_poll_slow(struct rw_future *future, struct rw_context *cx, struct rw_value *out);
+
 /* Polls a future. Requires that it is not done. */
-RW_API enum rw_poll rw_poll(struct rw_future *future, struct rw_context *cx, struct rw_value *out);
+static inline enum rw_poll rw_poll(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
+{
+    if (future->state != RW_FUTURE_POLLED) {
+        return rw_poll_slow(future, cx, out);
+    }
+    enum rw_poll poll = future->vtable->poll(future, cx, out);
+
+    if (poll == RW_READY) {
+        future->state |= RW_FUTURE_DONE;
+    }
+    return poll;
+}
 
 /* Requests the end of a polled future; the second call does nothing. A future not yet polled, or without a cancel
  * function, is only marked: its next poll answers RW_READY with RW_ERR_CANCELLED without running it. */
