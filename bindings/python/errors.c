@@ -78,12 +78,6 @@ static PyObject *class_of(struct rwp_state *state, int code)
     return code < 0 && code >= RW_ERR_LAST ? state->errors[-code] : state->error_class;
 }
 
-PyObject *rwp_raise(struct rwp_state *state, int code, const char *text)
-{
-    PyErr_SetString(class_of(state, code), text != NULL ? text : rw_err_text(code));
-    return NULL;
-}
-
 static int set_text(PyObject *exception, const char *name, const char *text)
 {
     PyObject *string = text != NULL ? PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace") : Py_NewRef(Py_None);
@@ -114,6 +108,9 @@ static PyObject *construct(struct rwp_state *state, int code, const struct rw_er
         exception = PyObject_CallOneArg(class, message);
     }
     Py_DECREF(message);
+    if (exception != NULL && code == RW_ERR_EMPTY && set_text(exception, "code", rw_err_code(code)) < 0) {
+        Py_CLEAR(exception); /* the one class for two codes is that of the other */
+    }
     return exception;
 }
 
@@ -151,6 +148,18 @@ PyObject *rwp_exception_of(struct rwp_state *state, const struct rw_value *value
     return exception;
 }
 
+PyObject *rwp_raise(struct rwp_state *state, int code, const char *text)
+{
+    PyErr_SetString(class_of(state, code), text != NULL ? text : rw_err_text(code));
+    if (code == RW_ERR_EMPTY) {
+        PyObject *exception = rwp_exc_take();
+
+        (void)set_text(exception, "code", rw_err_code(code));
+        rwp_exc_give(exception);
+    }
+    return NULL;
+}
+
 PyObject *rwp_raise_value(struct rwp_state *state, struct rw_value *value)
 {
     PyObject *exception = rwp_exception_of(state, value);
@@ -162,6 +171,16 @@ PyObject *rwp_raise_value(struct rwp_state *state, struct rw_value *value)
     return NULL;
 }
 
+static bool is_coded(PyObject *exception, const char *expected)
+{
+    PyObject *code = PyObject_GetAttrString(exception, "code");
+    bool is_same = code != NULL && PyUnicode_Check(code) && PyUnicode_CompareWithASCIIString(code, expected) == 0;
+
+    PyErr_Clear();
+    Py_XDECREF(code);
+    return is_same;
+}
+
 /* Classes before their bases: TimeoutError is an OSError too. */
 static int code_of(struct rwp_state *state, PyObject *exception)
 {
@@ -171,7 +190,7 @@ static int code_of(struct rwp_state *state, PyObject *exception)
                                    RW_ERR_STATE,     RW_ERR_DNS,     RW_ERR_NOMEM};
 
     if (PyObject_TypeCheck(exception, (PyTypeObject *)state->errors[-RW_ERR_FULL])) {
-        return RW_ERR_FULL;
+        return is_coded(exception, "empty") ? RW_ERR_EMPTY : RW_ERR_FULL;
     }
     for (size_t i = 0; i < sizeof by_class / sizeof by_class[0]; i++) {
         if (PyObject_TypeCheck(exception, (PyTypeObject *)state->errors[-by_class[i]])) {

@@ -11,6 +11,9 @@
  */
 #include "rwp.h"
 
+/* A turn of a simulation that runs nothing may still have moved a packet; so many in a row have not. */
+#define SIM_IDLE_TURNS 1000
+
 static void let_go(void *arg)
 {
     struct rwp_loop *self = arg;
@@ -283,6 +286,9 @@ static void close_loop(struct rwp_loop *self)
     self->closing = true;
     (void)rwp_loop_is_mine(self);
     end_links(self);
+    if (!self->forked) {
+        rwp_blocking_end(self);
+    }
     rw_loop_free(loop);
     end_links(self);
     self->loop = NULL;
@@ -368,7 +374,9 @@ static int one_turn(struct rwp_loop *self)
         rwp_raise(self->state, ran, NULL);
         return -1;
     }
-    if (ran == 0 && self->sim != NULL && !self->stopping && rw_loop_is_idle(self->loop)) {
+    self->idle_turns = ran == 0 && rw_loop_deadline(self->loop) == RW_NEVER ? self->idle_turns + 1 : 0;
+    if (self->sim != NULL && !self->stopping && self->idle_turns > SIM_IDLE_TURNS) {
+        self->idle_turns = 0;
         rwp_raise(self->state, RW_ERR_DEADLOCK, NULL);
         return -1;
     }

@@ -131,6 +131,72 @@ static struct rw_future *need_future(struct rwp_op *op)
     return future;
 }
 
+/* An op with a conversion of its own, as a future: the op goes along, and its result becomes the value. */
+struct converted {
+    struct rw_future base;
+    struct rwp_op *op;
+    struct rw_loop *loop;
+};
+
+static enum rw_poll poll_converted(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
+{
+    struct rwp_op *op = ((struct converted *)self)->op;
+
+    if (op->link.thing == NULL) {
+        *out = rw_failure(RW_ERR_CLOSED);
+        return RW_READY;
+    }
+    if (rw_poll(op->link.thing, cx, out) == RW_PENDING) {
+        return RW_PENDING;
+    }
+    rwp_op_finish(op, out);
+    if (op->state == RWP_OP_RAISED) {
+        *out = rwp_failure_of(op->link.loop->state, op->result);
+    } else if (rwp_value_from(op->link.loop->state, op->result, out) < 0) {
+        *out = rwp_failure_taken(op->link.loop->state);
+    }
+    op->state = RWP_OP_SPENT;
+    return RW_READY;
+}
+
+static void cancel_converted(struct rw_future *self)
+{
+    struct rwp_op *op = ((struct converted *)self)->op;
+
+    if (op->link.thing != NULL) {
+        rw_future_cancel(op->link.thing);
+    }
+}
+
+static void drop_converted(struct rw_future *self)
+{
+    struct converted *converted = (struct converted *)self;
+    struct rw_loop *loop = converted->loop;
+
+    rwp_link_end(&converted->op->link);
+    Py_DECREF(converted->op);
+    rw_loop_release(loop, converted, sizeof *converted);
+}
+
+static const struct rw_future_vtable converted_vtable = {"python operation", 0, poll_converted, cancel_converted,
+                                                         drop_converted};
+
+static struct rw_future *take_converted(struct rwp_op *op)
+{
+    struct rw_loop *loop = op->link.loop->loop;
+    struct converted *converted = rw_loop_alloc(loop, sizeof *converted);
+
+    if (converted == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    rw_future_init(&converted->base, &converted_vtable);
+    converted->op = (struct rwp_op *)Py_NewRef((PyObject *)op);
+    converted->loop = loop;
+    op->state = RWP_OP_STARTED;
+    return &converted->base;
+}
+
 struct rw_future *rwp_op_take(struct rwp_op *op)
 {
     struct rw_future *future;
@@ -140,6 +206,9 @@ struct rw_future *rwp_op_take(struct rwp_op *op)
         return NULL;
     }
     future = need_future(op);
+    if (future != NULL && op->convert != NULL) {
+        return take_converted(op);
+    }
     if (future != NULL) {
         (void)rwp_link_take(&op->link);
         op->state = RWP_OP_SPENT;
@@ -149,7 +218,6 @@ struct rw_future *rwp_op_take(struct rwp_op *op)
 
 void rwp_op_finish(struct rwp_op *op, struct rw_value *value)
 {
-    struct rw_future *future = rwp_link_take(&op->link);
     PyObject *result;
 
     if (op->convert != NULL) {
@@ -163,7 +231,7 @@ void rwp_op_finish(struct rwp_op *op, struct rw_value *value)
         op->state = RWP_OP_RAISED;
     }
     op->result = result;
-    rw_future_drop(future);
+    rw_future_drop(rwp_link_take(&op->link));
 }
 
 void rwp_stop_iteration(struct rwp_state *state, PyObject *value)
@@ -289,7 +357,6 @@ static int begin_bridge(struct rwp_op *op)
     if (future == NULL) {
         return -1;
     }
-    op->state = RWP_OP_STARTED;
     op->bridge = PyObject_CallMethodNoArgs((PyObject *)loop, loop->state->names[RWP_N_CREATE_FUTURE]);
     if (op->bridge == NULL) {
         rw_future_drop(future);
@@ -315,8 +382,9 @@ static PySendResult send_bridge(struct rwp_op *op, PyObject **result)
         *result = Py_NewRef(op->bridge);
         return PYGEN_NEXT;
     }
-    op->state = RWP_OP_SPENT;
     *result = PyObject_CallMethodNoArgs(op->bridge, state->names[RWP_N_RESULT]);
+    Py_CLEAR(op->bridge);
+    op->state = RWP_OP_SPENT;
     return *result != NULL ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
@@ -367,12 +435,12 @@ static PySendResult op_send(PyObject *self, PyObject *sent, PyObject **result)
     if (op->state == RWP_OP_DONE || op->state == RWP_OP_RAISED) {
         return give_result(op, result);
     }
+    if (op->bridge != NULL) {
+        return send_bridge(op, result);
+    }
     if (op->state == RWP_OP_SPENT) {
         PyErr_SetString(PyExc_RuntimeError, "this operation has been awaited already");
         return PYGEN_ERROR;
-    }
-    if (op->bridge != NULL) {
-        return send_bridge(op, result);
     }
     cx = own_context(op);
     if (cx == NULL) {
@@ -472,6 +540,31 @@ static void op_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
+/* `async with tx.reserve() as permit`, `async with connect_tcp(...) as socket`: what it gave is closed at the end. */
+static PyObject *op_aenter(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return Py_NewRef(self);
+}
+
+static PyObject *op_aexit(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    struct rwp_op *op = (struct rwp_op *)self;
+    PyObject *closed;
+
+    (void)args;
+    (void)count;
+    if (op->owner == NULL || op->state != RWP_OP_SPENT) {
+        return rwp_raise(rwp_state_of(self), RW_ERR_STATE, "this operation was never entered");
+    }
+    closed = PyObject_CallMethodNoArgs(op->owner, rwp_state_of(self)->names[RWP_N_CLOSE]);
+    if (closed == NULL) {
+        return NULL;
+    }
+    Py_DECREF(closed);
+    return rwp_op_done(op->link.loop, Py_NewRef(Py_False));
+}
+
 static PyObject *op_repr(PyObject *self)
 {
     static const char *const states[] = {"not begun", "pending", "done", "failed", "spent"};
@@ -482,14 +575,12 @@ static PyObject *op_repr(PyObject *self)
     return PyUnicode_FromFormat("<Op %s, %s>", name, states[op->state]);
 }
 
-PyObject *rwp_op_map(PyObject *self, PyObject *fn);
-PyObject *rwp_op_and_then(PyObject *self, PyObject *fn);
-PyObject *rwp_op_or_else(PyObject *self, PyObject *fn);
-
 static PyMethodDef op_methods[] = {
     {"send", op_method_send, METH_O, "send(None) - go on: yields while pending."},
     {"throw", (PyCFunction)(void (*)(void))op_throw, METH_FASTCALL, "throw(exception) - give the operation up."},
     {"close", op_close, METH_NOARGS, "close() - drop the operation; nothing happens if it had not begun."},
+    {"__aenter__", op_aenter, METH_NOARGS, NULL},
+    {"__aexit__", (PyCFunction)(void (*)(void))op_aexit, METH_FASTCALL, NULL},
     {"map", rwp_op_map, METH_O, "map(fn) - an awaitable of fn(result)."},
     {"and_then", rwp_op_and_then, METH_O, "and_then(fn) - goes on with what fn(result) gives to await."},
     {"or_else", rwp_op_or_else, METH_O, "or_else(fn) - on failure goes on with what fn(exception) gives to await."},

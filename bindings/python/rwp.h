@@ -103,6 +103,7 @@ struct rwp_state {
     PyTypeObject *abort_type;
     PyTypeObject *scope_type;
     PyTypeObject *future_type;
+    PyTypeObject *remote_type;
     PyTypeObject *sender_type;
     PyTypeObject *receiver_type;
     PyTypeObject *permit_type;
@@ -227,6 +228,7 @@ struct rwp_loop {
     struct rw_loop *loop; /* NULL once closed */
     struct rw_handle *handle;
     struct rw_sim *sim;
+    struct rw_pool *pool; /* of to_thread; NULL until needed */
     struct rw_context *cx; /* while a task of ours is being stepped */
     struct rwp_link links; /* ring of all links */
     struct rwp_task *tasks; /* all that are not done */
@@ -234,6 +236,7 @@ struct rwp_loop {
     PyObject *exit_exception; /* SystemExit or KeyboardInterrupt on its way out */
     PyObject *task_factory;
     PyThreadState *released; /* between the wait hooks */
+    uint32_t idle_turns;
     bool stopping;
     bool turning;
     bool closing;
@@ -300,6 +303,10 @@ PyObject *rwp_op_new_channel(struct rwp_loop *loop, enum rwp_op_kind kind, PyObj
 struct rw_future *rwp_op_take(struct rwp_op *op);
 /* Hands the outcome over; takes the value. */
 void rwp_op_finish(struct rwp_op *op, struct rw_value *value);
+/* The combinators as methods of anything awaitable. */
+PyObject *rwp_op_map(PyObject *self, PyObject *fn);
+PyObject *rwp_op_and_then(PyObject *self, PyObject *fn);
+PyObject *rwp_op_or_else(PyObject *self, PyObject *fn);
 /* Makes StopIteration(value) the exception; takes `value`. */
 void rwp_stop_iteration(struct rwp_state *state, PyObject *value);
 /* A future for anything that can be awaited: ops are taken, tasks joined, coroutines spawned (and cancelled with the
@@ -406,16 +413,28 @@ PyObject *rwp_sender_box(struct rwp_loop *loop, struct rw_sender *sender);
 PyObject *rwp_receiver_box(struct rwp_loop *loop, struct rw_receiver *receiver);
 PyObject *rwp_stream_box(struct rwp_loop *loop, struct rw_stream *stream);
 PyObject *rwp_sink_box(struct rwp_loop *loop, struct rw_sink *sink);
+PyObject *rwp_remote_task_box(struct rwp_loop *loop, struct rw_task *task);
+PyObject *rwp_permit_box(struct rwp_loop *loop, struct rw_value *value);
 PyObject *rwp_socket_box(struct rwp_loop *loop, struct rw_socket *socket);
 /* A Python callable as the `arg` of a combinator or adapter. */
 struct rwp_call;
 struct rwp_call *rwp_call_new(struct rwp_loop *loop, PyObject *callable);
 void rwp_call_drop(void *call);
 struct rw_future *rwp_call_future(void *call, struct rw_value item);
-struct rw_future *rwp_call_future_borrowed(void *call, const struct rw_value *item);
+/* As rwp_call_future with a borrowed item; the outcome is a bool, as Python sees the result. */
+struct rw_future *rwp_call_truth(void *call, const struct rw_value *item);
 /* The stream behind an object: a Stream, a Receiver, or any (async) iterable; one reference, NULL with an exception. */
 struct rw_stream *rwp_stream_of(struct rwp_loop *loop, PyObject *object);
 struct rw_sink *rwp_sink_of(struct rwp_loop *loop, PyObject *object);
+/* Methods of Stream that make other streams (adapter.c). */
+PyObject *rwp_stream_map(PyObject *self, PyObject *fn);
+PyObject *rwp_stream_filter(PyObject *self, PyObject *fn);
+PyObject *rwp_stream_take(PyObject *self, PyObject *count);
+PyObject *rwp_stream_chunks(PyObject *self, PyObject *size);
+PyObject *rwp_stream_buffered(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *rwp_stream_merge(PyObject *self, PyObject *const *args, Py_ssize_t count);
+/* Ends the loop's own pool: waits for its jobs, without the GIL. */
+void rwp_blocking_end(struct rwp_loop *loop);
 /* Scope of a Scope object, for spawn(scope=); NULL with an exception. */
 struct rw_scope *rwp_scope_of(struct rwp_state *state, PyObject *object);
 

@@ -42,6 +42,7 @@ async def _run(case: Case, trace: list[str]) -> None:
         await rw.spawn(runner.run_task("main", "main"), name="main")
     except BaseException:
         pass  # the task has written how it ended
+    runner.variables.clear()
     del runner
     left = {name: count - before[name] for name, count in (await _live()).items()}
     if any(left.values()):
