@@ -13,6 +13,7 @@
  */
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/value.h"
 #include "exec/executor.h"
 
 struct rw_broadcast {
@@ -217,13 +218,13 @@ static enum rw_poll receive_poll(struct rw_future *self, struct rw_context *cx, 
 
     RW_ASSERT(broadcast->loop == cx->loop);
     RW_ASSERT(receiver->next_number <= broadcast->next_number);
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
     if (receiver->next_number < oldest_number(broadcast)) {
         *out = report_lag(receiver);
     } else if (receiver->next_number < broadcast->next_number) {
-        *out = rw_value_clone(&broadcast->slots[receiver->next_number % broadcast->capacity]);
+        *out = rwi_value_clone(&broadcast->slots[receiver->next_number % broadcast->capacity]);
         receiver->next_number++;
     } else if (broadcast->is_closed) {
         *out = rw_failure(RW_ERR_CLOSED);
@@ -244,7 +245,7 @@ static void receive_drop(struct rw_future *self)
 
     RW_ASSERT(receiver->refs > 0);
     rwi_list_remove(&receive->node);
-    rw_loop_release(receiver->broadcast->loop, receive, sizeof *receive);
+    rwi_loop_release(receiver->broadcast->loop, receive, sizeof *receive);
     rw_broadcast_receiver_unref(receiver);
 }
 
@@ -256,7 +257,7 @@ struct rw_future *rw_broadcast_receive(struct rw_broadcast_receiver *receiver)
     struct receive_future *receive;
 
     RW_REQUIRE(receiver != NULL);
-    receive = rw_loop_alloc(receiver->broadcast->loop, sizeof *receive);
+    receive = rwi_loop_alloc(receiver->broadcast->loop, sizeof *receive);
     if (receive == NULL) {
         return rw_failed(receiver->broadcast->loop, RW_ERR_NOMEM);
     }

@@ -90,7 +90,7 @@ void rwi_channel_move(struct rwi_channel *channel, struct rwi_waiter *waiter, en
         RW_ASSERT(channel->lines[waiter->state].count > 0);
         rwi_list_remove(&waiter->node);
         channel->lines[waiter->state].count--;
-        channel->parked--;
+        channel->parked -= waiter->state != RWI_WAITER_CLAIMED;
     }
     waiter->state = (uint8_t)state;
     if (rwi_waiter_is_in_line(waiter)) {
@@ -98,7 +98,7 @@ void rwi_channel_move(struct rwi_channel *channel, struct rwi_waiter *waiter, en
 
         rwi_list_push_back(first ? line->list.next : &line->list, &waiter->node);
         line->count++;
-        channel->parked++;
+        channel->parked += state != RWI_WAITER_CLAIMED;
     }
 }
 
@@ -241,7 +241,7 @@ static void share_out(struct rwi_channel *channel, struct rwi_wakes *wakes)
 /* Restores the invariants after any change. */
 void rwi_channel_settle(struct rwi_channel *channel, struct rwi_wakes *wakes)
 {
-    if (channel->parked == 0) {
+    if (channel->parked == 0 && rwi_channel_count(channel, RWI_WAITER_CLAIMED) == 0) {
         return;
     }
     if (channel->capacity > 0) {
@@ -341,14 +341,14 @@ bool rwi_channel_check(const struct rwi_channel *channel)
     size_t reserving = rwi_channel_count(channel, RWI_WAITER_RESERVING);
 
     RW_ASSERT(rwi_ring_check(&channel->ring));
-    RW_ASSERT(channel->parked == waiting + claimed + offering + reserving);
+    RW_ASSERT(channel->parked == waiting + offering + reserving);
     RW_ASSERT(offering == 0 || !rwi_channel_has_room(channel));
     RW_ASSERT(reserving == 0 || !rwi_channel_has_room(channel));
     RW_ASSERT(reserving == 0 || !rwi_channel_can_meet(channel));
     RW_ASSERT(claimed <= rwi_channel_available(channel));
     RW_ASSERT(channel->capacity > 0 || channel->sender_count > 0 || offering == 0);
     RW_ASSERT(waiting == 0 || !rwi_channel_is_drained(channel));
-    RW_ASSERT(channel->receiver_count > 0 || channel->parked == 0);
+    RW_ASSERT(channel->receiver_count > 0 || channel->parked + claimed == 0);
     for (int line = 0; line < RWI_WAITER_LINES; line++) {
         RW_ASSERT(check_line(channel, (enum rwi_waiter_state)line));
     }

@@ -13,6 +13,7 @@
 
 #include <ropewalk.h>
 
+#include "base/refs.h"
 #include "flow/ring.h"
 #include "flow/waiter.h"
 
@@ -25,7 +26,7 @@ struct rwi_channel {
     struct rwi_ring ring;
     size_t capacity;
     size_t permits; /* given out and not yet used */
-    size_t parked;  /* waiters in all lines */
+    size_t parked;  /* waiters in all lines but CLAIMED: those to whom a change may matter */
     bool shared;
     uint32_t sender_count; /* open ends */
     uint32_t receiver_count;
@@ -71,10 +72,13 @@ static inline void rwi_channel_unlock(struct rwi_channel *channel, struct rwi_wa
 
 /* ---- the state, under the lock ---- */
 
+/* Asserts what the head of channel.c states. */
+bool rwi_channel_check(const struct rwi_channel *channel);
+
 static inline size_t rwi_channel_count(const struct rwi_channel *channel, enum rwi_waiter_state line)
 {
     RW_ASSERT(line < RWI_WAITER_LINES);
-    RW_ASSERT(channel->lines[line].count <= channel->parked);
+    RW_ASSERT(line == RWI_WAITER_CLAIMED || channel->lines[line].count <= channel->parked);
     return channel->lines[line].count;
 }
 
@@ -96,7 +100,7 @@ static inline bool rwi_channel_has_room(const struct rwi_channel *channel)
 /* A receiver waits that no permit has been given for. */
 static inline bool rwi_channel_can_meet(const struct rwi_channel *channel)
 {
-    RW_ASSERT(channel->capacity == 0 || rwi_channel_count(channel, RWI_WAITER_WAITING) <= channel->parked);
+    RW_ASSERT(channel->permits <= channel->capacity || channel->capacity == 0);
     return channel->capacity == 0 && rwi_channel_count(channel, RWI_WAITER_WAITING) > channel->permits;
 }
 
@@ -112,6 +116,55 @@ static inline bool rwi_channel_is_drained(const struct rwi_channel *channel)
 {
     RW_ASSERT(channel->sender_count > 0 || rwi_channel_count(channel, RWI_WAITER_OFFERING) == 0);
     return channel->sender_count == 0 && rwi_channel_available(channel) == 0;
+}
+
+/* The express way of a LOCAL channel, for when nobody is to be told and the ring is as it should be: most sends and most
+ * receives. False: nothing was done, the long way is to be taken. */
+static inline bool rwi_channel_send_fast(const struct rw_sender *end, struct rw_value *value)
+{
+    struct rwi_channel *channel = end->channel;
+
+    if (channel->shared || channel->parked > 0 || end->is_closed || channel->receiver_count == 0 ||
+        channel->ring.count == channel->ring.size || !rwi_channel_has_room(channel)) {
+        return false;
+    }
+    RW_ASSERT(!rw_is_failure(value));
+    rwi_ring_push(&channel->ring, value);
+    RW_VERIFY(rwi_channel_check(channel));
+    return true;
+}
+
+static inline bool rwi_channel_receive_fast(const struct rw_receiver *end, struct rw_value *out)
+{
+    struct rwi_channel *channel = end->channel;
+
+    if (channel->shared || channel->parked > 0 || end->is_closed ||
+        channel->ring.count <= channel->lines[RWI_WAITER_CLAIMED].count) {
+        return false;
+    }
+    RW_ASSERT(channel->receiver_count > 0);
+    *out = rwi_ring_pop(&channel->ring);
+    RW_VERIFY(rwi_channel_check(channel));
+    return true;
+}
+
+/* A reference to an end, for its futures; given back by rwi_end_unref. */
+static inline void rwi_end_ref(struct rw_object *end)
+{
+    if (end->type->shared) {
+        rwi_refs_take(&end->ref_count);
+    } else {
+        end->ref_count++;
+    }
+}
+
+static inline void rwi_end_unref(struct rw_object *end)
+{
+    if (rwi_likely(!end->type->shared && end->ref_count > 1)) {
+        end->ref_count--;
+    } else {
+        rw_object_unref(end);
+    }
 }
 
 /* The one way in which a waiter's state changes. It goes to the end of a line; `first` puts it at the head. */
@@ -144,7 +197,16 @@ static inline enum rw_poll rwi_channel_fail(struct rw_value *out, int code)
 /* ---- operations, which take the lock ---- */
 
 /* 0, or why this value cannot be sent: RW_ERR_INVALID (a failure), RW_ERR_TYPE (bound to a loop, channel SHARED). */
-int rwi_channel_refuses(const struct rwi_channel *channel, const struct rw_value *value);
+int rwi_channel_refuses_slow(const struct rw_value *value);
+
+static inline int rwi_channel_refuses(const struct rwi_channel *channel, const struct rw_value *value)
+{
+    RW_ASSERT(value->kind <= RW_KIND_NATIVE);
+    if (rwi_likely(!rw_is_failure(value) && (value->kind < RW_KIND_LIST || !channel->shared))) {
+        return 0;
+    }
+    return rwi_channel_refuses_slow(value);
+}
 
 /* Receiving: RW_READY with a value or RW_ERR_CLOSED. */
 enum rw_poll rwi_channel_receive(struct rw_receiver *end, struct rwi_waiter *waiter, struct rw_context *cx,
@@ -175,8 +237,5 @@ void rwi_channel_leave(struct rwi_channel *channel, struct rwi_waiter *waiter);
 /* One end less. Its own waiters fail with RW_ERR_CLOSED, and if it was the last of its side, everybody's. */
 void rwi_channel_close_sender(struct rw_sender *end);
 void rwi_channel_close_receiver(struct rw_receiver *end);
-
-/* Asserts what the head of channel.c states. */
-bool rwi_channel_check(const struct rwi_channel *channel);
 
 #endif

@@ -63,7 +63,9 @@ static enum rw_poll try_receive(struct rw_receiver *end, struct rwi_waiter *wait
     if (!taken && was_claimed) {
         rwi_channel_move(channel, waiter, RWI_WAITER_WAITING, true); /* what it was woken for was withdrawn */
     }
-    rwi_channel_settle(channel, wakes);
+    if (channel->parked > 0 || channel->capacity == 0) {
+        rwi_channel_settle(channel, wakes); /* taking may have removed offers that no longer stood */
+    }
     if (taken) {
         return RW_READY;
     }
@@ -133,6 +135,9 @@ int rw_channel_try_receive(struct rw_receiver *receiver, struct rw_value *out)
 
     RW_REQUIRE(receiver != NULL);
     RW_REQUIRE(out != NULL);
+    if (rwi_channel_receive_fast(receiver, out)) {
+        return 0;
+    }
     rwi_waiter_init(&waiter, receiver);
     if (rwi_channel_receive_try(receiver, &waiter, out) == RW_PENDING) {
         return RW_ERR_EMPTY;
@@ -154,6 +159,7 @@ struct receive_future {
     struct rw_loop *loop;
     struct rw_receiver *receiver;
     struct rwi_waiter waiter;
+    bool is_begun;   /* the waiter is in use */
     bool is_waiting; /* the waiter may be in a line */
 };
 
@@ -163,9 +169,15 @@ static enum rw_poll receive_poll(struct rw_future *self, struct rw_context *cx, 
     enum rw_poll poll;
 
     RW_ASSERT(receive->loop == cx->loop);
-    RW_ASSERT(receive->waiter.end == receive->receiver);
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
+    }
+    if (!receive->is_begun) {
+        if (rwi_channel_receive_fast(receive->receiver, out)) {
+            return RW_READY;
+        }
+        rwi_waiter_init(&receive->waiter, receive->receiver);
+        receive->is_begun = true;
     }
     poll = rwi_channel_receive(receive->receiver, &receive->waiter, cx, out);
     receive->is_waiting = poll == RW_PENDING;
@@ -180,10 +192,9 @@ static void receive_drop(struct rw_future *self)
     if (receive->is_waiting) {
         rwi_channel_leave(receiver->channel, &receive->waiter);
     }
-    RW_ASSERT(!rwi_waiter_is_in_line(&receive->waiter));
-    RW_ASSERT(receive->waiter.waker.vtable == NULL || !receiver->channel->shared);
-    rw_loop_release(receive->loop, receive, sizeof *receive);
-    rw_receiver_unref(receiver);
+    RW_ASSERT(!receive->is_begun || !rwi_waiter_is_in_line(&receive->waiter));
+    rwi_loop_release(receive->loop, receive, sizeof *receive);
+    rwi_end_unref(&receiver->object);
 }
 
 static const struct rw_future_vtable receive_vtable = {"channel.receive", 0, receive_poll, NULL,
@@ -196,14 +207,15 @@ struct rw_future *rw_channel_receive(struct rw_loop *loop, struct rw_receiver *r
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(receiver != NULL);
     RW_REQUIRE(receiver->channel->shared || receiver->channel->loop == loop);
-    receive = rw_loop_alloc(loop, sizeof *receive);
+    receive = rwi_loop_alloc(loop, sizeof *receive);
     if (receive == NULL) {
         return rw_failed(loop, RW_ERR_NOMEM);
     }
     rw_future_init(&receive->future, &receive_vtable);
     receive->loop = loop;
-    receive->receiver = rw_receiver_ref(receiver);
-    rwi_waiter_init(&receive->waiter, receiver);
+    receive->receiver = receiver;
+    rwi_end_ref(&receiver->object);
+    receive->is_begun = false;
     receive->is_waiting = false;
     return &receive->future;
 }

@@ -67,13 +67,10 @@ static int bound_to_thread(const struct rw_value *value, int depth)
     }
 }
 
-int rwi_channel_refuses(const struct rwi_channel *channel, const struct rw_value *value)
+int rwi_channel_refuses_slow(const struct rw_value *value)
 {
-    RW_ASSERT(channel != NULL);
-    if (rw_is_failure(value)) {
-        return RW_ERR_INVALID;
-    }
-    return channel->shared && value->kind >= RW_KIND_LIST ? bound_to_thread(value, 0) : 0;
+    RW_ASSERT(rw_is_failure(value) || value->kind >= RW_KIND_LIST);
+    return rw_is_failure(value) ? RW_ERR_INVALID : bound_to_thread(value, 0);
 }
 
 /* ---- the act --------------------------------------------------------------------------------------------------------- */
@@ -174,6 +171,9 @@ int rw_channel_try_send(struct rw_sender *sender, struct rw_value *value)
     if (err != 0) {
         return err;
     }
+    if (rwi_channel_send_fast(sender, value)) {
+        return 0;
+    }
     rwi_waiter_init(&waiter, sender);
     waiter.value = *value;
     if (rwi_channel_send_try(sender, &waiter, true, &out) == RW_PENDING) {
@@ -194,29 +194,48 @@ struct send_future {
     struct rw_sender *sender;
     struct rwi_waiter waiter;
     int32_t refused; /* why this value cannot be sent */
+    bool is_begun;   /* the waiter is in use; until then only its value is */
     bool is_waiting; /* the waiter may be in a line */
     bool is_cancelled;
 };
 
-static enum rw_poll send_poll(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
+/* The long way: somebody has to be told, or to be waited for. */
+static enum rw_poll send_slowly(struct send_future *send, struct rw_context *cx, struct rw_value *out)
 {
-    struct send_future *send = (struct send_future *)self;
     enum rw_poll poll;
 
-    RW_ASSERT(send->loop == cx->loop);
-    RW_ASSERT(send->waiter.end == send->sender);
-    if (rwi_unlikely(send->refused != 0)) {
+    if (send->refused != 0) {
         return rwi_channel_fail(out, send->refused);
     }
-    if (rwi_unlikely(send->is_cancelled)) {
+    if (send->is_cancelled) {
         return rwi_channel_fail(out, RW_ERR_CANCELLED);
     }
-    if (!rw_budget_take(cx)) {
-        return RW_PENDING;
+    if (!send->is_begun) {
+        struct rw_value value = send->waiter.value;
+
+        rwi_waiter_init(&send->waiter, send->sender);
+        send->waiter.value = value;
+        send->is_begun = true;
     }
+    RW_ASSERT(send->waiter.end == send->sender);
     poll = rwi_channel_send(send->sender, &send->waiter, cx, out);
     send->is_waiting = poll == RW_PENDING;
     return poll;
+}
+
+static enum rw_poll send_poll(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
+{
+    struct send_future *send = (struct send_future *)self;
+
+    RW_ASSERT(send->loop == cx->loop);
+    if (!rwi_budget_take(cx)) {
+        return RW_PENDING;
+    }
+    if (!send->is_begun && send->refused == 0 && rwi_channel_send_fast(send->sender, &send->waiter.value)) {
+        *out = rw_nil();
+        return RW_READY;
+    }
+    return send_slowly(send, cx, out);
 }
 
 /* Takes the value back unless it was taken. Leaving forgets the waker, so that the wake comes first. */
@@ -226,6 +245,10 @@ static void send_cancel(struct rw_future *self)
     struct rwi_channel *channel = send->sender->channel;
     struct rwi_wakes wakes;
 
+    if (!send->is_begun) {
+        send->is_cancelled = true;
+        return;
+    }
     wakes.count = 0;
     rwi_channel_lock(channel);
     if (send->waiter.state == RWI_WAITER_OFFERING) {
@@ -246,11 +269,10 @@ static void send_drop(struct rw_future *self)
     if (send->is_waiting) {
         rwi_channel_leave(sender->channel, &send->waiter);
     }
-    RW_ASSERT(!rwi_waiter_is_in_line(&send->waiter));
-    RW_ASSERT(send->waiter.waker.vtable == NULL || !sender->channel->shared);
+    RW_ASSERT(!send->is_begun || !rwi_waiter_is_in_line(&send->waiter));
     rw_value_drop(&send->waiter.value);
-    rw_loop_release(send->loop, send, sizeof *send);
-    rw_sender_unref(sender);
+    rwi_loop_release(send->loop, send, sizeof *send);
+    rwi_end_unref(&sender->object);
 }
 
 static const struct rw_future_vtable send_vtable = {"channel.send", 0, send_poll, send_cancel, send_drop};
@@ -262,17 +284,18 @@ struct rw_future *rw_channel_send(struct rw_loop *loop, struct rw_sender *sender
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(sender != NULL);
     RW_REQUIRE(sender->channel->shared || sender->channel->loop == loop);
-    send = rw_loop_alloc(loop, sizeof *send);
+    send = rwi_loop_alloc(loop, sizeof *send);
     if (send == NULL) {
         rw_value_drop(&value);
         return rw_failed(loop, RW_ERR_NOMEM);
     }
     rw_future_init(&send->future, &send_vtable);
     send->loop = loop;
-    send->sender = rw_sender_ref(sender);
-    rwi_waiter_init(&send->waiter, sender);
+    send->sender = sender;
+    rwi_end_ref(&sender->object);
     send->waiter.value = value;
     send->refused = rwi_channel_refuses(sender->channel, &value);
+    send->is_begun = false;
     send->is_waiting = false;
     send->is_cancelled = false;
     return &send->future;

@@ -103,7 +103,7 @@ static void forward_drop(struct rw_future *self)
     rwi_sink_leave(forward->sink, forward);
     rw_sink_unref(forward->sink);
     rw_value_drop(&forward->item);
-    rw_loop_release(forward->loop, forward, sizeof *forward);
+    rwi_loop_release(forward->loop, forward, sizeof *forward);
 }
 
 static const struct rw_future_vtable forward_vtable = {"forward", 0, forward_poll, NULL, forward_drop};
@@ -117,7 +117,7 @@ struct rw_future *rw_forward(struct rw_stream *stream, struct rw_sink *sink)
     RW_REQUIRE(sink != NULL);
     RW_REQUIRE(rwi_stream_loop(stream) == rwi_sink_loop(sink));
     loop = rwi_stream_loop(stream);
-    forward = rw_loop_alloc(loop, sizeof *forward);
+    forward = rwi_loop_alloc(loop, sizeof *forward);
     if (forward == NULL) {
         rw_stream_unref(stream);
         rw_sink_unref(sink);

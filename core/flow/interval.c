@@ -40,7 +40,7 @@ static enum rw_poll interval_next(void *self, struct rw_context *cx, struct rw_v
     tick = (now_ns - interval->start_ns) / interval->period_ns;
     RW_ASSERT(tick >= 0);
     if (tick >= interval->next_tick) {
-        if (!rw_budget_take(cx)) {
+        if (!rwi_budget_take(cx)) {
             return RW_PENDING;
         }
         rw_timer_disarm(interval->loop, &interval->timer);
@@ -65,7 +65,7 @@ static void interval_drop(void *self)
 
     rw_timer_disarm(interval->loop, &interval->timer);
     RW_ASSERT(!rw_timer_is_armed(&interval->timer));
-    rw_loop_release(interval->loop, interval, sizeof *interval);
+    rwi_loop_release(interval->loop, interval, sizeof *interval);
 }
 
 static const struct rw_stream_vtable interval_vtable = {"interval", interval_next, NULL, interval_drop};
@@ -77,7 +77,7 @@ struct rw_stream *rw_interval(struct rw_loop *loop, int64_t period_ns)
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(period_ns > 0);
     RW_REQUIRE(period_ns <= INT64_MAX / 4);
-    interval = rw_loop_alloc(loop, sizeof *interval);
+    interval = rwi_loop_alloc(loop, sizeof *interval);
     if (interval == NULL) {
         return NULL;
     }

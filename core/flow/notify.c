@@ -118,7 +118,7 @@ static enum rw_poll wait_poll(struct rw_future *self, struct rw_context *cx, str
     struct rw_notify *notify = wait->notify;
 
     RW_ASSERT(notify->loop == cx->loop);
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
     if (wait->state == NEW && notify->has_permit) {
@@ -149,7 +149,7 @@ static void wait_drop(struct rw_future *self)
         rw_notify_one(notify);
     }
     RW_ASSERT(notify->object.ref_count > 0);
-    rw_loop_release(notify->loop, wait, sizeof *wait);
+    rwi_loop_release(notify->loop, wait, sizeof *wait);
     rw_notify_unref(notify);
 }
 
@@ -160,7 +160,7 @@ struct rw_future *rw_notify_wait(struct rw_notify *notify)
     struct wait_future *wait;
 
     RW_REQUIRE(notify != NULL);
-    wait = rw_loop_alloc(notify->loop, sizeof *wait);
+    wait = rwi_loop_alloc(notify->loop, sizeof *wait);
     if (wait == NULL) {
         return rw_failed(notify->loop, RW_ERR_NOMEM);
     }

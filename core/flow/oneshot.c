@@ -28,7 +28,7 @@ static void free_if_done(struct rw_oneshot_sender *cell)
         struct rw_loop *loop = cell->loop;
 
         RW_ASSERT(cell->value.kind == RW_KIND_NIL);
-        rw_loop_release(loop, cell, sizeof *cell);
+        rwi_loop_release(loop, cell, sizeof *cell);
         rwi_object_gone(loop);
     }
 }
@@ -51,7 +51,7 @@ static enum rw_poll receive_poll(struct rw_future *self, struct rw_context *cx, 
         cell->waker = cx->waker;
         return RW_PENDING;
     }
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
     *out = cell->is_sent ? cell->value : rw_failure(RW_ERR_CLOSED);
@@ -83,7 +83,7 @@ int rw_oneshot_open(struct rw_loop *loop, struct rw_oneshot_sender **sender, str
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(sender != NULL);
     RW_REQUIRE(receiver != NULL);
-    cell = rw_loop_alloc(loop, sizeof *cell);
+    cell = rwi_loop_alloc(loop, sizeof *cell);
     *sender = cell;
     *receiver = cell != NULL ? &cell->future : NULL;
     if (cell == NULL) {

@@ -198,7 +198,7 @@ static enum rw_poll reserve_poll(struct rw_future *self, struct rw_context *cx, 
 
     RW_ASSERT(reserve->loop == cx->loop);
     RW_ASSERT(reserve->permit != NULL);
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
     poll = rwi_channel_reserve(reserve->permit->sender, &reserve->waiter, cx, out);
@@ -222,7 +222,7 @@ static void reserve_drop(struct rw_future *self)
         rw_object_unref(&reserve->permit->object);
     }
     RW_ASSERT(!rwi_waiter_is_in_line(&reserve->waiter));
-    rw_loop_release(reserve->loop, reserve, sizeof *reserve);
+    rwi_loop_release(reserve->loop, reserve, sizeof *reserve);
 }
 
 static const struct rw_future_vtable reserve_vtable = {"channel.reserve", 0, reserve_poll, NULL,
@@ -235,13 +235,13 @@ struct rw_future *rw_channel_reserve(struct rw_loop *loop, struct rw_sender *sen
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(sender != NULL);
     RW_REQUIRE(sender->channel->shared || sender->channel->loop == loop);
-    reserve = rw_loop_alloc(loop, sizeof *reserve);
+    reserve = rwi_loop_alloc(loop, sizeof *reserve);
     if (reserve == NULL) {
         return rw_failed(loop, RW_ERR_NOMEM);
     }
     reserve->permit = permit_new(sender);
     if (reserve->permit == NULL) {
-        rw_loop_release(loop, reserve, sizeof *reserve);
+        rwi_loop_release(loop, reserve, sizeof *reserve);
         return rw_failed(loop, RW_ERR_NOMEM);
     }
     rw_future_init(&reserve->future, &reserve_vtable);

@@ -10,6 +10,7 @@
  */
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/value.h"
 #include "exec/executor.h"
 
 struct rw_promise {
@@ -134,10 +135,10 @@ static enum rw_poll wait_poll(struct rw_future *self, struct rw_context *cx, str
     RW_ASSERT(promise->loop == cx->loop);
     if (promise->is_done) {
         RW_ASSERT(rwi_list_is_empty(&wait->node));
-        if (!rw_budget_take(cx)) {
+        if (!rwi_budget_take(cx)) {
             return RW_PENDING;
         }
-        *out = rw_value_clone(&promise->value);
+        *out = rwi_value_clone(&promise->value);
         return RW_READY;
     }
     wait->waker = cx->waker;
@@ -154,7 +155,7 @@ static void wait_drop(struct rw_future *self)
 
     rwi_list_remove(&wait->node);
     RW_ASSERT(promise->object.ref_count > 0);
-    rw_loop_release(promise->loop, wait, sizeof *wait);
+    rwi_loop_release(promise->loop, wait, sizeof *wait);
     rw_promise_unref(promise);
 }
 
@@ -165,7 +166,7 @@ struct rw_future *rw_promise_wait(struct rw_promise *promise)
     struct wait_future *wait;
 
     RW_REQUIRE(promise != NULL);
-    wait = rw_loop_alloc(promise->loop, sizeof *wait);
+    wait = rwi_loop_alloc(promise->loop, sizeof *wait);
     if (wait == NULL) {
         return rw_failed(promise->loop, RW_ERR_NOMEM);
     }

@@ -21,6 +21,7 @@
  * Rejected: locking all channels in order of address, as it would be held while other futures are polled.
  */
 #include "exec/executor.h"
+#include "exec/future.h"
 #include "flow/channel.h"
 
 struct select_case {
@@ -218,7 +219,7 @@ static enum rw_poll try_case(struct select_future *select, struct select_case *t
     case RW_SELECT_SEND:
         return try_offer(select, this, out);
     case RW_SELECT_FUTURE:
-        return rw_poll(this->on.future, cx, out);
+        return rwi_poll(this->on.future, cx, out);
     case RW_SELECT_DEADLINE:
         *out = rw_nil();
         return this->on.deadline_ns <= rw_loop_now(select->loop) ? RW_READY : RW_PENDING;
@@ -290,7 +291,7 @@ static enum rw_poll select_poll(struct rw_future *self, struct rw_context *cx, s
 
     RW_ASSERT(select->loop == cx->loop);
     RW_ASSERT(select->index == select->count);
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
     if (withdraw_offers(select)) {
@@ -335,7 +336,7 @@ static void select_drop(struct rw_future *self)
         fini_case(select, &select->cases[i]);
     }
     RW_ASSERT(!select->is_passive);
-    rw_loop_release(select->loop, select, size_of(select->count));
+    rwi_loop_release(select->loop, select, size_of(select->count));
 }
 
 static const struct rw_future_vtable select_vtable = {"select", 0, select_poll, select_cancel, select_drop};
@@ -364,7 +365,7 @@ struct rw_future *rw_select(struct rw_loop *loop, const struct rw_select_case *c
     RW_REQUIRE(cases != NULL || count == 0);
     RW_REQUIRE((flags & ~(unsigned)RW_SELECT_BIASED) == 0);
     RW_REQUIRE(count < UINT16_MAX);
-    select = rw_loop_alloc(loop, size_of(count));
+    select = rwi_loop_alloc(loop, size_of(count));
     if (select == NULL) {
         drop_given(cases, count);
         return NULL;

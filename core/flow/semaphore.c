@@ -147,7 +147,7 @@ static enum rw_poll acquire_poll(struct rw_future *self, struct rw_context *cx, 
     struct rw_semaphore *semaphore = acquire->semaphore;
 
     RW_ASSERT(semaphore->loop == cx->loop);
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
     if (acquire->state == CLOSED || (acquire->state == NEW && semaphore->is_closed)) {
@@ -181,7 +181,7 @@ static void acquire_drop(struct rw_future *self)
         rw_semaphore_release(semaphore, acquire->count);
     }
     RW_ASSERT(rwi_list_is_empty(&acquire->node));
-    rw_loop_release(semaphore->loop, acquire, sizeof *acquire);
+    rwi_loop_release(semaphore->loop, acquire, sizeof *acquire);
     rw_semaphore_unref(semaphore);
 }
 
@@ -193,7 +193,7 @@ struct rw_future *rw_semaphore_acquire(struct rw_semaphore *semaphore, size_t co
     struct acquire_future *acquire;
 
     RW_REQUIRE(semaphore != NULL);
-    acquire = rw_loop_alloc(semaphore->loop, sizeof *acquire);
+    acquire = rwi_loop_alloc(semaphore->loop, sizeof *acquire);
     if (acquire == NULL) {
         return rw_failed(semaphore->loop, RW_ERR_NOMEM);
     }

@@ -212,7 +212,7 @@ static void act_drop(struct rw_future *self)
     RW_ASSERT(sink->object.ref_count > 0);
     rwi_sink_leave(sink, act);
     rw_value_drop(&act->item);
-    rw_loop_release(sink->loop, act, sizeof *act);
+    rwi_loop_release(sink->loop, act, sizeof *act);
     rw_sink_unref(sink);
 }
 
@@ -227,7 +227,7 @@ static struct rw_future *act_new(struct rw_sink *sink, enum act which, struct rw
     struct act_future *act;
 
     RW_REQUIRE(sink != NULL);
-    act = rw_loop_alloc(sink->loop, sizeof *act);
+    act = rwi_loop_alloc(sink->loop, sizeof *act);
     if (act == NULL) {
         rw_value_drop(&item);
         return rw_failed(sink->loop, RW_ERR_NOMEM);

@@ -30,7 +30,7 @@ static enum rw_poll channel_send(void *self, struct rw_context *cx, struct rw_va
         *out = rw_failure(refused);
         return RW_READY;
     }
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
     poll = rwi_channel_reserve(sink->sender, &sink->waiter, cx, out);
@@ -70,7 +70,7 @@ static void channel_drop(void *self)
     RW_ASSERT(sink->sender != NULL);
     rwi_channel_leave(sink->sender->channel, &sink->waiter);
     rw_sender_unref(sink->sender);
-    rw_loop_release(sink->loop, sink, sizeof *sink);
+    rwi_loop_release(sink->loop, sink, sizeof *sink);
 }
 
 static const struct rw_sink_vtable channel_vtable = {"sink.channel", channel_send, channel_flush,
@@ -83,7 +83,7 @@ struct rw_sink *rw_sink_of_channel(struct rw_loop *loop, struct rw_sender *sende
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(sender != NULL);
     RW_REQUIRE(sender->channel->shared || sender->channel->loop == loop);
-    sink = rw_loop_alloc(loop, sizeof *sink);
+    sink = rwi_loop_alloc(loop, sizeof *sink);
     if (sink == NULL) {
         return NULL;
     }

@@ -179,7 +179,7 @@ void rwi_stream_let_go(struct rw_stream *stream, const void *owner)
 
 void *rwi_adapter_alloc(struct rw_stream *stream, size_t size, struct rwi_stage *stage)
 {
-    void *memory = stream != NULL ? rw_loop_alloc(stream->loop, size) : NULL;
+    void *memory = stream != NULL ? rwi_loop_alloc(stream->loop, size) : NULL;
 
     RW_ASSERT(size > 0);
     if (memory == NULL) {
@@ -240,7 +240,7 @@ static void next_drop(struct rw_future *self)
 
     RW_ASSERT(stream->object.ref_count > 0);
     rwi_stream_leave(stream, next);
-    rw_loop_release(stream->loop, next, sizeof *next);
+    rwi_loop_release(stream->loop, next, sizeof *next);
     rw_stream_unref(stream);
 }
 
@@ -251,7 +251,7 @@ struct rw_future *rw_stream_next(struct rw_stream *stream)
     struct next_future *next;
 
     RW_REQUIRE(stream != NULL);
-    next = rw_loop_alloc(stream->loop, sizeof *next);
+    next = rwi_loop_alloc(stream->loop, sizeof *next);
     if (next == NULL) {
         return rw_failed(stream->loop, RW_ERR_NOMEM);
     }

@@ -10,6 +10,7 @@
  */
 #include "base/mem.h"
 #include "exec/executor.h"
+#include "exec/future.h"
 #include "flow/stream.h"
 
 struct slot {
@@ -110,7 +111,7 @@ static void poll_futures(struct buffered *buffered, struct rw_context *cx)
     for (size_t i = 0; i < buffered->count; i++) {
         struct slot *slot = slot_at(buffered, i);
 
-        if (slot->future != NULL && rw_poll(slot->future, cx, &slot->result) == RW_READY) {
+        if (slot->future != NULL && rwi_poll(slot->future, cx, &slot->result) == RW_READY) {
             rw_future_drop(slot->future);
             slot->future = NULL;
         }
@@ -161,7 +162,7 @@ static void buffered_drop(void *self)
     rwi_mem_free(buffered->slots, buffered->size * sizeof *buffered->slots);
     let_go_of_stream(buffered);
     rwi_stage_drop(&buffered->stage);
-    rw_loop_release(buffered->loop, buffered, sizeof *buffered);
+    rwi_loop_release(buffered->loop, buffered, sizeof *buffered);
 }
 
 static const struct rw_stream_vtable buffered_vtable = {"stream.buffered", buffered_next, NULL,

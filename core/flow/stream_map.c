@@ -8,6 +8,7 @@
  * Invariant: `asking` is set exactly while an item is in work; filter keeps that item beside it.
  */
 #include "exec/executor.h"
+#include "exec/future.h"
 #include "flow/stream.h"
 
 struct map {
@@ -29,7 +30,7 @@ static void map_drop(void *self)
     rw_value_drop(&map->item);
     rwi_stream_let_go(map->stream, map);
     rwi_stage_drop(&map->stage);
-    rw_loop_release(map->loop, map, sizeof *map);
+    rwi_loop_release(map->loop, map, sizeof *map);
 }
 
 /* RW_READY with nil when an item is in work. */
@@ -62,7 +63,7 @@ static enum rw_poll finish(struct map *map, struct rw_context *cx, struct rw_val
     enum rw_poll poll;
 
     RW_ASSERT(map->asking != NULL);
-    poll = rw_poll(map->asking, cx, out);
+    poll = rwi_poll(map->asking, cx, out);
     if (poll == RW_READY) {
         rw_future_drop(map->asking);
         map->asking = NULL;

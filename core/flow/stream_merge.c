@@ -67,7 +67,7 @@ static void merge_drop(void *self)
         remove_stream(merge, merge->count - 1);
     }
     RW_ASSERT(merge->count == 0);
-    rw_loop_release(merge->loop, merge, size_of(merge->capacity));
+    rwi_loop_release(merge->loop, merge, size_of(merge->capacity));
 }
 
 static const struct rw_stream_vtable merge_vtable = {"stream.merge", merge_next, NULL, merge_drop};
@@ -84,7 +84,7 @@ struct rw_stream *rw_stream_merge(struct rw_loop *loop, struct rw_stream *const 
     for (size_t i = 0; i < count; i++) {
         is_complete = is_complete && streams[i] != NULL;
     }
-    merge = is_complete ? rw_loop_alloc(loop, size_of(count)) : NULL;
+    merge = is_complete ? rwi_loop_alloc(loop, size_of(count)) : NULL;
     if (merge == NULL) {
         for (size_t i = 0; i < count; i++) {
             rw_stream_unref(streams[i]);

@@ -8,6 +8,7 @@
  * Invariant: a record holds no item between polls; an item it had would be lost when the stream is closed.
  */
 #include "exec/executor.h"
+#include "exec/future.h"
 #include "flow/channel.h"
 #include "flow/stream.h"
 
@@ -25,7 +26,7 @@ static enum rw_poll channel_next(void *self, struct rw_context *cx, struct rw_va
     enum rw_poll poll;
 
     RW_ASSERT(source->loop == cx->loop);
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
     poll = rwi_channel_receive(source->receiver, &source->waiter, cx, out);
@@ -42,7 +43,7 @@ static void channel_drop(void *self)
     RW_ASSERT(source->receiver != NULL);
     rwi_channel_leave(source->receiver->channel, &source->waiter);
     rw_receiver_unref(source->receiver);
-    rw_loop_release(source->loop, source, sizeof *source);
+    rwi_loop_release(source->loop, source, sizeof *source);
 }
 
 static const struct rw_stream_vtable channel_vtable = {"stream.channel", channel_next, NULL, channel_drop};
@@ -54,7 +55,7 @@ struct rw_stream *rw_stream_of_channel(struct rw_loop *loop, struct rw_receiver 
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(receiver != NULL);
     RW_REQUIRE(receiver->channel->shared || receiver->channel->loop == loop);
-    source = rw_loop_alloc(loop, sizeof *source);
+    source = rwi_loop_alloc(loop, sizeof *source);
     if (source == NULL) {
         return NULL;
     }
@@ -80,7 +81,7 @@ static enum rw_poll list_next(void *self, struct rw_context *cx, struct rw_value
     if (source->index == rw_list_count(source->list.as.list)) {
         return RW_END;
     }
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
     *out = rw_value_clone(rw_list_at(source->list.as.list, source->index++));
@@ -93,7 +94,7 @@ static void list_drop(void *self)
 
     RW_ASSERT(source->list.kind == RW_KIND_LIST);
     rw_value_drop(&source->list);
-    rw_loop_release(source->loop, source, sizeof *source);
+    rwi_loop_release(source->loop, source, sizeof *source);
 }
 
 static const struct rw_stream_vtable list_vtable = {"stream.list", list_next, NULL, list_drop};
@@ -105,7 +106,7 @@ struct rw_stream *rw_stream_of_list(struct rw_loop *loop, const struct rw_list *
 
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(list != NULL);
-    source = rw_loop_alloc(loop, sizeof *source);
+    source = rwi_loop_alloc(loop, sizeof *source);
     if (source == NULL) {
         return NULL;
     }
@@ -131,7 +132,7 @@ static enum rw_poll generator_next(void *self, struct rw_context *cx, struct rw_
     enum rw_poll poll;
 
     RW_ASSERT(source->loop == cx->loop);
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
     if (source->pending == NULL) {
@@ -140,7 +141,7 @@ static enum rw_poll generator_next(void *self, struct rw_context *cx, struct rw_
     if (source->pending == NULL) {
         return RW_END;
     }
-    poll = rw_poll(source->pending, cx, out);
+    poll = rwi_poll(source->pending, cx, out);
     if (poll == RW_READY) {
         rw_future_drop(source->pending);
         source->pending = NULL;
@@ -155,7 +156,7 @@ static void generator_drop(void *self)
     RW_ASSERT(source->next != NULL);
     rw_future_drop(source->pending);
     rwi_stage_drop(&source->stage);
-    rw_loop_release(source->loop, source, sizeof *source);
+    rwi_loop_release(source->loop, source, sizeof *source);
 }
 
 static const struct rw_stream_vtable generator_vtable = {"stream.generator", generator_next, NULL,
@@ -169,7 +170,7 @@ struct rw_stream *rw_stream_from(struct rw_loop *loop, struct rw_future *(*next)
 
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(next != NULL);
-    source = rw_loop_alloc(loop, sizeof *source);
+    source = rwi_loop_alloc(loop, sizeof *source);
     if (source == NULL) {
         rwi_stage_drop(&stage);
         return NULL;

@@ -41,7 +41,7 @@ static void take_drop(void *self)
 
     RW_ASSERT((take->left == 0) == (take->stream == NULL));
     rwi_stream_let_go(take->stream, take);
-    rw_loop_release(take->loop, take, sizeof *take);
+    rwi_loop_release(take->loop, take, sizeof *take);
 }
 
 static const struct rw_stream_vtable take_vtable = {"stream.take", take_next, NULL, take_drop};
@@ -144,7 +144,7 @@ static void chunks_drop(void *self)
     }
     rw_value_drop(&chunks->failure);
     rwi_stream_let_go(chunks->stream, chunks);
-    rw_loop_release(chunks->loop, chunks, sizeof *chunks);
+    rwi_loop_release(chunks->loop, chunks, sizeof *chunks);
 }
 
 static const struct rw_stream_vtable chunks_vtable = {"stream.chunks", chunks_next, NULL, chunks_drop};

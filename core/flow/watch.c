@@ -9,6 +9,7 @@
  */
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/value.h"
 #include "exec/executor.h"
 
 struct rw_watch_cell {
@@ -131,7 +132,7 @@ struct rw_value rw_watch_receiver_value(struct rw_watch_receiver *receiver)
     RW_REQUIRE(receiver != NULL);
     RW_ASSERT(receiver->seen <= receiver->cell->version);
     receiver->seen = receiver->cell->version;
-    return rw_value_clone(&receiver->cell->value);
+    return rwi_value_clone(&receiver->cell->value);
 }
 
 void rw_watch_receiver_unref(struct rw_watch_receiver *receiver)
@@ -159,7 +160,7 @@ static enum rw_poll changed_poll(struct rw_future *self, struct rw_context *cx, 
     struct rw_watch_cell *cell = changed->receiver->cell;
 
     RW_ASSERT(cell->loop == cx->loop);
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
     if (changed->receiver->seen < cell->version) {
@@ -184,7 +185,7 @@ static void changed_drop(struct rw_future *self)
 
     RW_ASSERT(receiver->refs > 0);
     rwi_list_remove(&changed->node);
-    rw_loop_release(receiver->cell->loop, changed, sizeof *changed);
+    rwi_loop_release(receiver->cell->loop, changed, sizeof *changed);
     rw_watch_receiver_unref(receiver);
 }
 
@@ -195,7 +196,7 @@ struct rw_future *rw_watch_receiver_changed(struct rw_watch_receiver *receiver)
     struct changed_future *changed;
 
     RW_REQUIRE(receiver != NULL);
-    changed = rw_loop_alloc(receiver->cell->loop, sizeof *changed);
+    changed = rwi_loop_alloc(receiver->cell->loop, sizeof *changed);
     if (changed == NULL) {
         return rw_failed(receiver->cell->loop, RW_ERR_NOMEM);
     }
