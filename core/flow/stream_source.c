@@ -145,6 +145,10 @@ static enum rw_poll generator_next(void *self, struct rw_context *cx, struct rw_
     if (poll == RW_READY) {
         rw_future_drop(source->pending);
         source->pending = NULL;
+        if (rw_is_failure(out) && out->code == RW_ERR_END) { /* a script says so when its generator returns */
+            rw_value_drop(out);
+            return RW_END;
+        }
     }
     return poll;
 }

@@ -50,7 +50,7 @@ RW_API void rw_stream_close(struct rw_stream *stream);
 
 /* Sources. channel: keeps a reference and ends when the channel is closed. interval: its tick number 0, 1, ... every
  * period, the first at once; ticks missed are skipped, never bunched. list: its items. from: a generator in C, next(arg) gives a future per
- * item, NULL for the end. */
+ * item; NULL, or a future that fails with RW_ERR_END, is the end. */
 RW_API struct rw_stream *rw_stream_of_channel(struct rw_loop *loop, struct rw_receiver *receiver);
 RW_API struct rw_stream *rw_interval(struct rw_loop *loop, int64_t period_ns);
 RW_API struct rw_stream *rw_stream_of_list(struct rw_loop *loop, const struct rw_list *list);
