@@ -8,7 +8,8 @@ enum { GATES = 4 };
 
 static struct gate gates[GATES];
 
-static struct rw_future *wait_for_all(struct rw_future *(*combine)(struct rw_loop *, struct rw_future *const *, size_t))
+static struct rw_future *wait_for_all(struct rw_future *(*combine)(struct rw_loop *,
+                                                                   struct rw_future *const *, size_t))
 {
     struct rw_future *futures[GATES];
 
@@ -172,7 +173,8 @@ static void of_two_that_are_ready_the_earlier_argument_wins(void)
     CHECK_INT(rw_block_on(loop, both, &out), 0);
     note_list(&out);
     rw_value_drop(&out);
-    CHECK_INT(rw_block_on(loop, rw_join(loop, rw_ready(loop, rw_int(1)), rw_ready(loop, rw_int(2))), &out), 0);
+    CHECK_INT(rw_block_on(loop, rw_join(loop, rw_ready(loop, rw_int(1)), rw_ready(loop, rw_int(2))), &out),
+              0);
     note_list(&out);
     rw_value_drop(&out);
     CHECK_TEXT(noted(), "ok 0 1 ok 1 2");

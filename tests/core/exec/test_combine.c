@@ -71,7 +71,8 @@ static void and_then_goes_on_after_a_value_only(void)
 
     CHECK(world_begin());
     drops = 0;
-    struct rw_value out = outcome_of(rw_and_then(loop, rw_ready(loop, rw_text_of("x")), then_gate, count_drop, &gate));
+    struct rw_value out =
+        outcome_of(rw_and_then(loop, rw_ready(loop, rw_text_of("x")), then_gate, count_drop, &gate));
 
     CHECK_INT(out.as.integer, 9);
     out = outcome_of(rw_and_then(loop, rw_failed(loop, RW_ERR_CLOSED), then_gate, count_drop, &gate));
@@ -89,7 +90,8 @@ static void or_else_goes_on_after_a_failure_only(void)
 
     CHECK(world_begin());
     drops = 0;
-    struct rw_value out = outcome_of(rw_or_else(loop, rw_ready(loop, rw_int(3)), then_gate, count_drop, &gate));
+    struct rw_value out =
+        outcome_of(rw_or_else(loop, rw_ready(loop, rw_int(3)), then_gate, count_drop, &gate));
 
     CHECK_INT(out.as.integer, 3);
     out = outcome_of(rw_or_else(loop, rw_failed(loop, RW_ERR_CLOSED), then_gate, count_drop, &gate));
@@ -120,7 +122,8 @@ static void cancel_reaches_whichever_future_is_waited_for(void)
 
         CHECK(world_begin());
         drops = 0;
-        struct rw_task *task = rw_spawn(loop, rw_and_then(loop, gate_wait(&first), then_gate, count_drop, &second), NULL);
+        struct rw_task *task =
+            rw_spawn(loop, rw_and_then(loop, gate_wait(&first), then_gate, count_drop, &second), NULL);
 
         run_turns(1);
         rw_task_cancel(task, NULL);
@@ -143,7 +146,8 @@ static void a_cancel_that_the_first_future_outruns_reaches_the_second(void)
     struct gate second = {.poll_count = 0};
 
     CHECK(world_begin());
-    struct rw_task *task = rw_spawn(loop, rw_and_then(loop, gate_wait(&first), then_gate, NULL, &second), NULL);
+    struct rw_task *task =
+        rw_spawn(loop, rw_and_then(loop, gate_wait(&first), then_gate, NULL, &second), NULL);
 
     run_turns(1);
     rw_task_cancel(task, NULL);
@@ -200,7 +204,8 @@ static void dropping_drops_what_is_inside_once_in_every_state(void)
 
         CHECK(world_begin());
         drops = 0;
-        rw_task_detach(rw_spawn(loop, rw_and_then(loop, gate_wait(&first), then_gate, count_drop, &second), NULL));
+        rw_task_detach(
+            rw_spawn(loop, rw_and_then(loop, gate_wait(&first), then_gate, count_drop, &second), NULL));
         run_turns(turns > 0);
         if (turns > 1) {
             gate_open(&first, rw_int(1));
@@ -274,7 +279,8 @@ static void chains_survive_a_failing_allocation(void)
         return;
     }
     drops = 0;
-    struct rw_future *first = rw_map(loop, rw_lazy(loop, make_gate, count_drop, &gate), add_one, count_drop, NULL);
+    struct rw_future *first =
+        rw_map(loop, rw_lazy(loop, make_gate, count_drop, &gate), add_one, count_drop, NULL);
     struct rw_future *then = rw_and_then(loop, first, then_gate, count_drop, &gate);
     struct rw_value out = outcome_of(rw_or_else(loop, then, then_gate, count_drop, &gate));
 
