@@ -84,7 +84,7 @@ setup(
     version=version(),
     package_dir={"": "python"},
     packages=find_packages("python"),
-    package_data={"ropewalk": ["py.typed", "*.pyi"]},
+    package_data={"ropewalk": ["py.typed", "*.pyi", "lua/ropewalk/*.lua", "lua/ropewalk/*/*.lua"]},
     ext_modules=[extension()],
     zip_safe=False,
 )

@@ -49,6 +49,7 @@ $(python_dir_$(1))/$(2)/package.stamp: $$(PYTHON_PACKAGE) build/config.mk
 	@for file in $$(PYTHON_PACKAGE:python/%=%); do \
 	    mkdir -p $$(@D)/$$$$(dirname $$$$file) && ln -sf $$(CURDIR)/python/$$$$file $$(@D)/$$$$file || exit 1; \
 	done
+	@ln -sfn $(CURDIR)/lua $$(@D)/ropewalk/lua
 	@touch $$@
 
 .PHONY: python-$(1)-$(2)

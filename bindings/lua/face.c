@@ -203,8 +203,13 @@ int rwl_push_awaiting(lua_State *L, lua_CFunction fn, void *upvalue)
     if (state == NULL || !lua_checkstack(L, 8)) {
         return RW_ERR_NOMEM;
     }
-    rwl_push_method(L, state, fn, "await", upvalue);
+    rwl_push_method(L, state, fn, RWL_AWAITS, "await", upvalue);
     return 0;
+}
+
+void rwl_push_foreign_metatable(lua_State *L)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rwl_state_of(L)->metatable_refs[RWL_FOREIGN]);
 }
 
 void rwl_set_awaiter(lua_State *L, struct rw_future *(*awaiter)(void *arg, struct rw_native *native),

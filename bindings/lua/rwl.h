@@ -69,6 +69,10 @@ int rwl_push_awaiting(lua_State *L, lua_CFunction fn, void *upvalue);
 void rwl_set_awaiter(lua_State *L, struct rw_future *(*awaiter)(void *arg, struct rw_native *native),
                      void *arg);
 
+/* Pushes the metatable that those values have in this state, so that the host can say how they are called, indexed and printed.
+ * Requires an opened state and room for one value. */
+void rwl_push_foreign_metatable(lua_State *L);
+
 /* The loop of a state; NULL when rwl_open (or the module's own loop) is not there yet or any more. */
 struct rw_loop *rwl_loop_of(lua_State *L);
 

@@ -232,11 +232,11 @@ struct rwp_loop {
     struct rw_context *cx; /* while a task of ours is being stepped */
     struct rwp_link links; /* ring of all links */
     struct rwp_task *tasks; /* all that are not done */
+    struct rwp_home *homes; /* the Lua states on it */
     PyObject *entered;      /* the task that asyncio.current_task() gives now; borrowed, asyncio holds it */
     PyObject *exit_exception; /* SystemExit or KeyboardInterrupt on its way out */
     PyObject *task_factory;
     PyThreadState *released; /* between the wait hooks */
-    uint32_t idle_turns;
     bool stopping;
     bool turning;
     bool closing;
@@ -435,6 +435,9 @@ PyObject *rwp_stream_buffered(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *rwp_stream_merge(PyObject *self, PyObject *const *args, Py_ssize_t count);
 /* Ends the loop's own pool: waits for its jobs, without the GIL. */
 void rwp_blocking_end(struct rwp_loop *loop);
+/* The Python object that stands for a value of one of the loop's Lua states; NULL, without an exception, when it is none, or is a
+ * table and tables are to be copied. */
+PyObject *rwp_lua_of_native(struct rwp_loop *loop, struct rw_native *native, bool is_table_too);
 /* Scope of a Scope object, for spawn(scope=); NULL with an exception. */
 struct rw_scope *rwp_scope_of(struct rwp_state *state, PyObject *object);
 

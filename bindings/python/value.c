@@ -349,7 +349,16 @@ static PyObject *object_of_native(struct rwp_loop *loop, struct rw_native *nativ
     if (object != NULL) {
         return Py_NewRef(object);
     }
+    object = rwp_lua_of_native(loop, native, false);
+    if (object != NULL || PyErr_Occurred()) {
+        return object;
+    }
     if (native->vtable->portable(native, &copy) != 0) {
+        object = rwp_lua_of_native(loop, native, true); /* a table with what cannot be copied in it */
+        if (object != NULL || PyErr_Occurred()) {
+            rw_value_drop(&copy);
+            return object;
+        }
         return rwp_raise_value(loop->state, &copy);
     }
     return rwp_object_from(loop, copy);

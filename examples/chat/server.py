@@ -43,7 +43,7 @@ async def main() -> None:
     lua = rw.Lua()
     sessions = lua.execute(pathlib.Path(__file__).with_name("session.lua").read_text(), name="session.lua")
     room = Room()
-    listener = await rw.listen_tcp("127.0.0.1", 0)
+    listener = rw.listen_tcp("127.0.0.1", 0)
     limit_send_buffer(listener)
     connections_tx, connections_rx = rw.channel(16)
     events_tx, events_rx = rw.channel(64)

@@ -11,7 +11,7 @@ async def serve(conn: rw.SocketStream) -> None:
 
 
 async def main() -> None:
-    async with await rw.listen_tcp("127.0.0.1", 0) as listener, rw.scope() as scope:
+    async with rw.listen_tcp("127.0.0.1", 0) as listener, rw.scope() as scope:
 
         async def accept() -> None:
             async for conn in listener:
