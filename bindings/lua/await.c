@@ -4,7 +4,8 @@
  *
  * rwl_suspend polls the future at once, with the running task's own context: what is ready never leaves the thread. Only what
  * is pending is handed to the driver, by yielding. Another way to suspend (parking the C stack) would replace the last
- * lines of rwl_suspend and nothing else. Invariant: when it raises, the future has been dropped. */
+ * lines of rwl_suspend and nothing else. Invariant: every function that ends in rwl_suspend has asked rwl_check_awaiting before
+ * it made its future, so that nothing is left behind where one cannot await. */
 #include "lua/state.h"
 
 #if LUA_VERSION_NUM >= 503
@@ -93,13 +94,8 @@ bool rwl_may_try(struct rwl_coroutine *self)
 int rwl_suspend(lua_State *L, struct rwl_state *state, struct rw_future *future, rwl_finish *finish,
                 intptr_t extra)
 {
-    const char *why = why_not(L, state);
     struct rwl_coroutine *self = state->current;
 
-    if (why != NULL) {
-        rw_future_drop(future);
-        return refuse(L, why);
-    }
     rw_value_drop(&self->value);
     self->extra = extra;
     if (rw_task_await(self->cx, future, &self->value) == RW_READY) {
@@ -153,5 +149,11 @@ int rwl_finish_true(lua_State *L, struct rwl_state *state, struct rw_value *valu
 
 int rwl_await(lua_State *L, struct rw_future *future)
 {
+    const char *why = why_not(L, rwl_state(L));
+
+    if (why != NULL) {
+        rw_future_drop(future);
+        return refuse(L, why);
+    }
     return rwl_suspend(L, rwl_state(L), future, rwl_finish_outcome, 0);
 }

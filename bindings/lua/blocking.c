@@ -319,6 +319,7 @@ static int new_pool(lua_State *L)
 }
 
 const struct rwl_method rwl_blocking_functions[] = {
-    {"spawn_blocking", spawn_blocking, true}, {"pool", new_pool, false}, {NULL, NULL, false}};
+    {"spawn_blocking", spawn_blocking, RWL_AWAITS}, {"pool", new_pool, RWL_PLAIN}, {NULL, NULL, RWL_PLAIN}};
 
-const struct rwl_method rwl_pool_methods[] = {{"spawn_blocking", pool_spawn, true}, {NULL, NULL, false}};
+const struct rwl_method rwl_pool_methods[] = {{"spawn_blocking", pool_spawn, RWL_AWAITS},
+                                              {NULL, NULL, RWL_PLAIN}};

@@ -227,13 +227,13 @@ static void make_metatable(lua_State *L, struct rwl_state *state, enum rwl_type_
         rwl_set_methods(L, state, type->methods);
     }
     lua_setfield(L, -2, "__index");
-    rwl_push_method(L, state, describe, NULL, (void *)type);
+    rwl_push_method(L, state, describe, RWL_PLAIN, "", (void *)type);
     lua_setfield(L, -2, "__tostring");
     if (id != RWL_INT64) {
-        rwl_push_method(L, state, collect, NULL, (void *)type);
+        rwl_push_method(L, state, collect, RWL_PLAIN, "", (void *)type);
         lua_setfield(L, -2, "__gc");
     }
-    rwl_push_method(L, state, same_thing, NULL, NULL);
+    rwl_push_method(L, state, same_thing, RWL_PLAIN, "", NULL);
     lua_setfield(L, -2, "__eq");
     lua_pushfstring(L, "ropewalk.%s", type->name);
     lua_setfield(L, -2, "__name");
@@ -403,4 +403,4 @@ static int get_methods(lua_State *L)
     return luaL_error(L, "there is no type '%s'", name);
 }
 
-const struct rwl_method rwl_box_functions[] = {{"methods", get_methods, false}, {NULL, NULL, false}};
+const struct rwl_method rwl_box_functions[] = {{"methods", get_methods, RWL_PLAIN}, {NULL, NULL, RWL_PLAIN}};

@@ -135,24 +135,24 @@ static int watch_receiver_close(lua_State *L)
 }
 
 const struct rwl_method rwl_broadcast_functions[] = {
-    {"broadcast", new_broadcast, false}, {"watch", new_watch, false}, {NULL, NULL, false}};
+    {"broadcast", new_broadcast, RWL_PLAIN}, {"watch", new_watch, RWL_PLAIN}, {NULL, NULL, RWL_PLAIN}};
 
-const struct rwl_method rwl_broadcast_methods[] = {{"send", broadcast_send, false},
-                                                   {"close", broadcast_close, false},
-                                                   {"subscribe", broadcast_subscribe, false},
-                                                   {NULL, NULL, false}};
+const struct rwl_method rwl_broadcast_methods[] = {{"send", broadcast_send, RWL_PLAIN},
+                                                   {"close", broadcast_close, RWL_PLAIN},
+                                                   {"subscribe", broadcast_subscribe, RWL_PLAIN},
+                                                   {NULL, NULL, RWL_PLAIN}};
 
-const struct rwl_method rwl_broadcast_receiver_methods[] = {{"receive", receiver_receive, true},
-                                                            {"missed", receiver_missed, false},
-                                                            {"close", receiver_close, false},
-                                                            {NULL, NULL, false}};
+const struct rwl_method rwl_broadcast_receiver_methods[] = {{"receive", receiver_receive, RWL_AWAITS_ONE},
+                                                            {"missed", receiver_missed, RWL_PLAIN},
+                                                            {"close", receiver_close, RWL_PLAIN},
+                                                            {NULL, NULL, RWL_PLAIN}};
 
-const struct rwl_method rwl_watch_methods[] = {{"send", watch_send, false},
-                                               {"close", watch_close, false},
-                                               {"subscribe", watch_subscribe, false},
-                                               {NULL, NULL, false}};
+const struct rwl_method rwl_watch_methods[] = {{"send", watch_send, RWL_PLAIN},
+                                               {"close", watch_close, RWL_PLAIN},
+                                               {"subscribe", watch_subscribe, RWL_PLAIN},
+                                               {NULL, NULL, RWL_PLAIN}};
 
-const struct rwl_method rwl_watch_receiver_methods[] = {{"value", watch_value, false},
-                                                        {"changed", watch_changed, true},
-                                                        {"close", watch_receiver_close, false},
-                                                        {NULL, NULL, false}};
+const struct rwl_method rwl_watch_receiver_methods[] = {{"value", watch_value, RWL_PLAIN},
+                                                        {"changed", watch_changed, RWL_AWAITS_ONE},
+                                                        {"close", watch_receiver_close, RWL_PLAIN},
+                                                        {NULL, NULL, RWL_PLAIN}};

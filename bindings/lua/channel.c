@@ -240,29 +240,31 @@ static int permit_release(lua_State *L)
     return 0;
 }
 
-const struct rwl_method rwl_channel_functions[] = {{"channel", new_channel, false}, {NULL, NULL, false}};
+const struct rwl_method rwl_channel_functions[] = {{"channel", new_channel, RWL_PLAIN},
+                                                   {NULL, NULL, RWL_PLAIN}};
 
 const struct rwl_method rwl_sender_methods[] = {
-    {"send", tx_send, true},    {"try_send", tx_try_send, false}, {"reserve", tx_reserve, true},
-    {"clone", tx_clone, false}, {"close", tx_close, false},       {"is_closed", tx_is_closed, false},
-    {"count", tx_count, false}, {"capacity", tx_capacity, false}, {"sink", rwl_sink_of_sender, false},
-    {NULL, NULL, false},
+    {"send", tx_send, RWL_AWAITS_ONE},       {"try_send", tx_try_send, RWL_PLAIN},
+    {"reserve", tx_reserve, RWL_AWAITS_ONE}, {"clone", tx_clone, RWL_PLAIN},
+    {"close", tx_close, RWL_PLAIN},          {"is_closed", tx_is_closed, RWL_PLAIN},
+    {"count", tx_count, RWL_PLAIN},          {"capacity", tx_capacity, RWL_PLAIN},
+    {"sink", rwl_sink_of_sender, RWL_PLAIN}, {NULL, NULL, RWL_PLAIN},
 };
 
 const struct rwl_method rwl_receiver_methods[] = {
-    {"receive", rx_receive, true},
-    {"next", rx_next, true},
-    {"iter", rx_iter, false},
-    {"clone", rx_clone, false},
-    {"close", rx_close, false},
-    {"try_receive", rx_try_receive, false},
-    {"count", rx_count, false},
-    {"is_closed", rx_is_closed, false},
-    {"stream", rwl_stream_of_receiver, false},
-    {NULL, NULL, false},
+    {"receive", rx_receive, RWL_AWAITS_ONE},
+    {"next", rx_next, RWL_AWAITS_ONE},
+    {"iter", rx_iter, RWL_PLAIN},
+    {"clone", rx_clone, RWL_PLAIN},
+    {"close", rx_close, RWL_PLAIN},
+    {"try_receive", rx_try_receive, RWL_PLAIN},
+    {"count", rx_count, RWL_PLAIN},
+    {"is_closed", rx_is_closed, RWL_PLAIN},
+    {"stream", rwl_stream_of_receiver, RWL_PLAIN},
+    {NULL, NULL, RWL_PLAIN},
 };
 
-const struct rwl_method rwl_permit_methods[] = {{"send", permit_send, false},
-                                                {"release", permit_release, false},
-                                                {"close", permit_release, false},
-                                                {NULL, NULL, false}};
+const struct rwl_method rwl_permit_methods[] = {{"send", permit_send, RWL_PLAIN},
+                                                {"release", permit_release, RWL_PLAIN},
+                                                {"close", permit_release, RWL_PLAIN},
+                                                {NULL, NULL, RWL_PLAIN}};

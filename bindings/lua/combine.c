@@ -123,11 +123,13 @@ static int set_close(lua_State *L)
     return 0;
 }
 
-const struct rwl_method rwl_combine_functions[] = {
-    {"join", join, true}, {"first", first, true}, {"join_set", new_join_set, false}, {NULL, NULL, false}};
+const struct rwl_method rwl_combine_functions[] = {{"join", join, RWL_AWAITS},
+                                                   {"first", first, RWL_AWAITS},
+                                                   {"join_set", new_join_set, RWL_PLAIN},
+                                                   {NULL, NULL, RWL_PLAIN}};
 
-const struct rwl_method rwl_join_set_methods[] = {{"add", set_add, false},
-                                                  {"count", set_count, false},
-                                                  {"next", set_next, true},
-                                                  {"close", set_close, false},
-                                                  {NULL, NULL, false}};
+const struct rwl_method rwl_join_set_methods[] = {{"add", set_add, RWL_PLAIN},
+                                                  {"count", set_count, RWL_PLAIN},
+                                                  {"next", set_next, RWL_AWAITS_ONE},
+                                                  {"close", set_close, RWL_PLAIN},
+                                                  {NULL, NULL, RWL_PLAIN}};

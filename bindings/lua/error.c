@@ -57,7 +57,10 @@ void rwl_push_error(lua_State *L, struct rwl_state *state, const struct rw_value
     if (native != NULL && native->host == state) {
         rwl_native_push(L, (struct rwl_native *)native);
         attach_others(L, state, value->as.error);
-        return;
+        if (!lua_isnil(L, -1)) {
+            return;
+        }
+        lua_pop(L, 1); /* error(nil): an object says more */
     }
     push_new_error(L, state, value);
 }
@@ -362,20 +365,21 @@ static int rethrow(lua_State *L)
     return rwl_raise(L, state, rw_failure_of(rw_error_ref(rwl_check(L, state, 1, RWL_ERROR))));
 }
 
-const struct rwl_method rwl_error_methods[] = {{NULL, NULL, false}};
+const struct rwl_method rwl_error_methods[] = {{NULL, NULL, RWL_PLAIN}};
 
 void rwl_open_errors(lua_State *L, struct rwl_state *state)
 {
     static const struct rwl_method functions[] = {
-        {"is_cancelled", is_cancelled, false},     {"is_error", is_error, false}, {"error", new_error, false},
-        {"with_traceback", with_traceback, false}, {"rethrow", rethrow, false},   {NULL, NULL, false},
+        {"is_cancelled", is_cancelled, RWL_PLAIN}, {"is_error", is_error, RWL_PLAIN},
+        {"error", new_error, RWL_PLAIN},           {"with_traceback", with_traceback, RWL_PLAIN},
+        {"rethrow", rethrow, RWL_PLAIN},           {NULL, NULL, RWL_PLAIN},
     };
 
     rwl_set_methods(L, state, functions);
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[RWL_ERROR]);
-    rwl_push_method(L, state, error_text, NULL, NULL);
+    rwl_push_method(L, state, error_text, RWL_PLAIN, "", NULL);
     lua_setfield(L, -2, "__tostring");
-    rwl_push_method(L, state, error_index, NULL, NULL);
+    rwl_push_method(L, state, error_index, RWL_PLAIN, "", NULL);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
     rwl_push_box(L, state, RWL_ERROR)->thing = rw_error_new(RW_ERR_CANCELLED, NULL, RW_ORIGIN_C);

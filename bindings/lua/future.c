@@ -127,15 +127,16 @@ static int or_else(lua_State *L)
 }
 
 const struct rwl_method rwl_future_functions[] = {
-    {"future", new_promise, false}, {"await", await_any, true},  {"is_awaitable", is_awaitable, false},
-    {"and_then", and_then, false},  {"or_else", or_else, false}, {NULL, NULL, false},
+    {"future", new_promise, RWL_PLAIN},        {"await", await_any, RWL_AWAITS},
+    {"is_awaitable", is_awaitable, RWL_PLAIN}, {"and_then", and_then, RWL_PLAIN},
+    {"or_else", or_else, RWL_PLAIN},           {NULL, NULL, RWL_PLAIN},
 };
 
 const struct rwl_method rwl_future_methods[] = {
-    {"await", await_any, true}, {"receive", await_any, true}, {NULL, NULL, false}};
+    {"await", await_any, RWL_AWAITS}, {"receive", await_any, RWL_AWAITS}, {NULL, NULL, RWL_PLAIN}};
 
 const struct rwl_method rwl_promise_methods[] = {
-    {"resolve", promise_resolve, false}, {"reject", promise_reject, false},
-    {"abandon", promise_abandon, false}, {"is_done", promise_is_done, false},
-    {"await", await_any, true},          {NULL, NULL, false},
+    {"resolve", promise_resolve, RWL_PLAIN}, {"reject", promise_reject, RWL_PLAIN},
+    {"abandon", promise_abandon, RWL_PLAIN}, {"is_done", promise_is_done, RWL_PLAIN},
+    {"await", await_any, RWL_AWAITS},        {NULL, NULL, RWL_PLAIN},
 };

@@ -167,21 +167,21 @@ static int resolve(lua_State *L)
 }
 
 const struct rwl_method rwl_socket_functions[] = {
-    {"tcp_connect", tcp_connect, true},
-    {"tcp_listen", tcp_listen, false},
-    {"unix_connect", unix_connect, true},
-    {"unix_listen", unix_listen, false},
-    {"socket_pair", socket_pair, false},
-    {"dns_resolve", resolve, true},
-    {NULL, NULL, false},
+    {"tcp_connect", tcp_connect, RWL_AWAITS},
+    {"tcp_listen", tcp_listen, RWL_PLAIN},
+    {"unix_connect", unix_connect, RWL_AWAITS},
+    {"unix_listen", unix_listen, RWL_PLAIN},
+    {"socket_pair", socket_pair, RWL_PLAIN},
+    {"dns_resolve", resolve, RWL_AWAITS},
+    {NULL, NULL, RWL_PLAIN},
 };
 
 const struct rwl_method rwl_listener_methods[] = {
-    {"accept", listener_accept, true},
-    {"next", listener_next, true},
-    {"iter", listener_iter, false},
-    {"port", listener_port, false},
-    {"close", listener_close, false},
-    {"address", listener_address, false},
-    {NULL, NULL, false},
+    {"accept", listener_accept, RWL_AWAITS_ONE},
+    {"next", listener_next, RWL_AWAITS_ONE},
+    {"iter", listener_iter, RWL_PLAIN},
+    {"port", listener_port, RWL_PLAIN},
+    {"close", listener_close, RWL_PLAIN},
+    {"address", listener_address, RWL_PLAIN},
+    {NULL, NULL, RWL_PLAIN},
 };

@@ -386,17 +386,21 @@ static int handle_close(lua_State *L)
 }
 
 const struct rwl_method rwl_loop_functions[] = {
-    {"run", run, false},     {"loop", get_loop, false}, {"handle", new_handle, false},
-    {"stats", stats, false}, {"tasks", tasks, false},   {"dump", dump, false},
-    {NULL, NULL, false},
+    {"run", run, RWL_PLAIN},     {"loop", get_loop, RWL_PLAIN}, {"handle", new_handle, RWL_PLAIN},
+    {"stats", stats, RWL_PLAIN}, {"tasks", tasks, RWL_PLAIN},   {"dump", dump, RWL_PLAIN},
+    {NULL, NULL, RWL_PLAIN},
 };
 
 const struct rwl_method rwl_loop_methods[] = {
-    {"fd", loop_fd, false},           {"deadline", loop_deadline, false},     {"turn", loop_turn, false},
-    {"is_idle", loop_is_idle, false}, {"is_running", loop_is_running, false}, {NULL, NULL, false},
+    {"fd", loop_fd, RWL_PLAIN},
+    {"deadline", loop_deadline, RWL_PLAIN},
+    {"turn", loop_turn, RWL_PLAIN},
+    {"is_idle", loop_is_idle, RWL_PLAIN},
+    {"is_running", loop_is_running, RWL_PLAIN},
+    {NULL, NULL, RWL_PLAIN},
 };
 
-const struct rwl_method rwl_handle_methods[] = {{"wake", handle_wake, false},
-                                                {"spawn", handle_spawn, false},
-                                                {"close", handle_close, false},
-                                                {NULL, NULL, false}};
+const struct rwl_method rwl_handle_methods[] = {{"wake", handle_wake, RWL_PLAIN},
+                                                {"spawn", handle_spawn, RWL_PLAIN},
+                                                {"close", handle_close, RWL_PLAIN},
+                                                {NULL, NULL, RWL_PLAIN}};

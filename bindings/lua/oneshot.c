@@ -52,9 +52,10 @@ static int tx_close(lua_State *L)
     return 0;
 }
 
-const struct rwl_method rwl_oneshot_functions[] = {{"oneshot", new_oneshot, false}, {NULL, NULL, false}};
+const struct rwl_method rwl_oneshot_functions[] = {{"oneshot", new_oneshot, RWL_PLAIN},
+                                                   {NULL, NULL, RWL_PLAIN}};
 
-const struct rwl_method rwl_oneshot_methods[] = {{"send", tx_send, false},
-                                                 {"is_closed", tx_is_closed, false},
-                                                 {"close", tx_close, false},
-                                                 {NULL, NULL, false}};
+const struct rwl_method rwl_oneshot_methods[] = {{"send", tx_send, RWL_PLAIN},
+                                                 {"is_closed", tx_is_closed, RWL_PLAIN},
+                                                 {"close", tx_close, RWL_PLAIN},
+                                                 {NULL, NULL, RWL_PLAIN}};

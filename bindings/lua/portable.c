@@ -249,8 +249,8 @@ static int make_text(lua_State *L)
 void rwl_open_values(lua_State *L, struct rwl_state *state)
 {
     static const struct rwl_method functions[] = {
-        {"list", make_list, false}, {"map", make_map, false}, {"bytes", make_bytes, false},
-        {"text", make_text, false}, {NULL, NULL, false},
+        {"list", make_list, RWL_PLAIN}, {"map", make_map, RWL_PLAIN}, {"bytes", make_bytes, RWL_PLAIN},
+        {"text", make_text, RWL_PLAIN}, {NULL, NULL, RWL_PLAIN},
     };
 
     rwl_set_methods(L, state, functions);

@@ -196,14 +196,14 @@ static int scope_count(lua_State *L)
 }
 
 const struct rwl_method rwl_scope_functions[] = {
-    {"enter", enter, false}, {"leave", leave, true}, {NULL, NULL, false}};
+    {"enter", enter, RWL_PLAIN}, {"leave", leave, RWL_AWAITS}, {NULL, NULL, RWL_PLAIN}};
 
 const struct rwl_method rwl_scope_methods[] = {
-    {"spawn", scope_spawn, false},
-    {"cancel", scope_cancel, false},
-    {"set_timeout", scope_set_timeout, false},
-    {"is_cancelled", scope_is_cancelled, false},
-    {"is_open", scope_is_open, false},
-    {"count", scope_count, false},
-    {NULL, NULL, false},
+    {"spawn", scope_spawn, RWL_PLAIN},
+    {"cancel", scope_cancel, RWL_PLAIN},
+    {"set_timeout", scope_set_timeout, RWL_PLAIN},
+    {"is_cancelled", scope_is_cancelled, RWL_PLAIN},
+    {"is_open", scope_is_open, RWL_PLAIN},
+    {"count", scope_count, RWL_PLAIN},
+    {NULL, NULL, RWL_PLAIN},
 };

@@ -163,4 +163,5 @@ static int select_cases(lua_State *L)
     return rwl_suspend(L, state, &selection->base, finish_select, 0);
 }
 
-const struct rwl_method rwl_select_functions[] = {{"select", select_cases, true}, {NULL, NULL, false}};
+const struct rwl_method rwl_select_functions[] = {{"select", select_cases, RWL_AWAITS},
+                                                  {NULL, NULL, RWL_PLAIN}};

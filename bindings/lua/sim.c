@@ -134,9 +134,10 @@ static int sim_fd_count(lua_State *L)
 }
 
 const struct rwl_method rwl_sim_functions[] = {
-    {"sim_begin", begin, false}, {"sim_end", end, false}, {NULL, NULL, false}};
+    {"sim_begin", begin, RWL_PLAIN}, {"sim_end", end, RWL_PLAIN}, {NULL, NULL, RWL_PLAIN}};
 
 const struct rwl_method rwl_sim_methods[] = {
-    {"now", sim_now, false},           {"advance", sim_advance, false},   {"random", sim_random, false},
-    {"add_name", sim_add_name, false}, {"fd_count", sim_fd_count, false}, {NULL, NULL, false},
+    {"now", sim_now, RWL_PLAIN},           {"advance", sim_advance, RWL_PLAIN},
+    {"random", sim_random, RWL_PLAIN},     {"add_name", sim_add_name, RWL_PLAIN},
+    {"fd_count", sim_fd_count, RWL_PLAIN}, {NULL, NULL, RWL_PLAIN},
 };

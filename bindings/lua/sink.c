@@ -78,7 +78,9 @@ static int forward(lua_State *L)
 }
 
 const struct rwl_method rwl_sink_functions[] = {
-    {"sink", new_sink, false}, {"forward", forward, true}, {NULL, NULL, false}};
+    {"sink", new_sink, RWL_PLAIN}, {"forward", forward, RWL_AWAITS}, {NULL, NULL, RWL_PLAIN}};
 
-const struct rwl_method rwl_sink_methods[] = {
-    {"send", sink_send, true}, {"flush", sink_flush, true}, {"close", sink_close, true}, {NULL, NULL, false}};
+const struct rwl_method rwl_sink_methods[] = {{"send", sink_send, RWL_AWAITS_ONE},
+                                              {"flush", sink_flush, RWL_AWAITS_ONE},
+                                              {"close", sink_close, RWL_AWAITS_ONE},
+                                              {NULL, NULL, RWL_PLAIN}};

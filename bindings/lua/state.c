@@ -75,9 +75,17 @@ static const char trampoline[] = "local %s, raise_, error_, select_ = ...\n"
                                  "end\n"
                                  "return function(...) return finish(%s(...)) end\n";
 
-static void wrap_in_trampoline(lua_State *L, const char *name)
+static const char trampoline_of_one[] = "local %s, raise_, error_ = ...\n"
+                                        "return function(self, a, b, c)\n"
+                                        "  local x, y, z = %s(self, a, b, c)\n"
+                                        "  if y == nil then return x end\n"
+                                        "  if x == raise_ then error_(y, 0) end\n"
+                                        "  return x, y, z\n"
+                                        "end\n";
+
+static void wrap_in_trampoline(lua_State *L, const char *source, const char *name)
 {
-    lua_pushfstring(L, trampoline, name, name);
+    lua_pushfstring(L, source, name, name);
     if (luaL_loadbuffer(L, lua_tostring(L, -1), lua_rawlen(L, -1), "=ropewalk") != 0) {
         lua_error(L);
     }
@@ -89,21 +97,21 @@ static void wrap_in_trampoline(lua_State *L, const char *name)
     lua_call(L, 4, 1);
 }
 
-void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction function, const char *awaiting,
-                     void *upvalue)
+void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction function, enum rwl_awaits awaits,
+                     const char *name, void *upvalue)
 {
     lua_pushlightuserdata(L, state);
     lua_pushlightuserdata(L, upvalue);
     lua_pushcclosure(L, function, 2);
-    if (awaiting != NULL && rwl_is_jit()) {
-        wrap_in_trampoline(L, awaiting);
+    if (awaits != RWL_PLAIN && rwl_is_jit()) {
+        wrap_in_trampoline(L, awaits == RWL_AWAITS ? trampoline : trampoline_of_one, name);
     }
 }
 
 void rwl_set_methods(lua_State *L, struct rwl_state *state, const struct rwl_method *functions)
 {
     for (; functions->name != NULL; functions++) {
-        rwl_push_method(L, state, functions->function, functions->awaits ? functions->name : NULL, NULL);
+        rwl_push_method(L, state, functions->function, functions->awaits, functions->name, NULL);
         lua_setfield(L, -2, functions->name);
     }
 }

@@ -51,10 +51,14 @@ enum rwl_type_id {
     RWL_TYPE_COUNT
 };
 
+/* Whether a function may suspend. AWAITS_ONE: it takes at most three arguments beyond `self` and gives one value that is no
+ * failure, or nil, message, code; LuaJIT's trampoline then needs no varargs. */
+enum rwl_awaits { RWL_PLAIN, RWL_AWAITS, RWL_AWAITS_ONE };
+
 struct rwl_method {
     const char *name;
     lua_CFunction function;
-    bool awaits;
+    enum rwl_awaits awaits;
 };
 
 /* `drop` ends the box's reference. `object` tells the counted object behind it, for types that travel as handles; `object_name`
@@ -166,9 +170,9 @@ struct rw_value rwl_handle_value(lua_State *L, struct rwl_state *state, int inde
 
 /* Puts `functions` into the table on top of the stack; the awaiting ones as such. Raises. */
 void rwl_set_methods(lua_State *L, struct rwl_state *state, const struct rwl_method *functions);
-/* `awaiting`: its name when it may suspend, else NULL. */
-void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction function, const char *awaiting,
-                     void *upvalue);
+/* `name` is for errors, where it awaits. */
+void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction function, enum rwl_awaits awaits,
+                     const char *name, void *upvalue);
 /* LuaJIT: the first result of an awaiting function that must raise the second one. */
 void *rwl_raise_marker(void);
 

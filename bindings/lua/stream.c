@@ -66,7 +66,7 @@ static int make_generator(lua_State *L, struct rwl_state *state)
     struct rw_loop *loop = rwl_need_loop(L, state);
 
     lua_settop(L, 1);
-    rwl_push_method(L, state, emit, "emit", NULL);
+    rwl_push_method(L, state, emit, RWL_AWAITS, "emit", NULL);
     struct rwl_coroutine *coroutine = rwl_coroutine_new(L, state, 1);
     coroutine->generator = true;
     return push_stream(L, state, rw_stream_new(loop, &generator_vtable, coroutine));
@@ -280,15 +280,15 @@ static int stream_merge(lua_State *L)
     return push_stream(L, state, rw_stream_merge(rwl_need_loop(L, state), streams, (size_t)count));
 }
 
-const struct rwl_method rwl_stream_functions[] = {{"stream", new_stream, false},
-                                                  {"interval", interval, false},
-                                                  {"merge", stream_merge, false},
-                                                  {NULL, NULL, false}};
+const struct rwl_method rwl_stream_functions[] = {{"stream", new_stream, RWL_PLAIN},
+                                                  {"interval", interval, RWL_PLAIN},
+                                                  {"merge", stream_merge, RWL_PLAIN},
+                                                  {NULL, NULL, RWL_PLAIN}};
 
 const struct rwl_method rwl_stream_methods[] = {
-    {"next", stream_next, true},          {"iter", stream_iter, false},
-    {"close", stream_close, false},       {"map", stream_map, false},
-    {"filter", stream_filter, false},     {"take", stream_take, false},
-    {"buffered", stream_buffered, false}, {"chunks", stream_chunks, false},
-    {"merge", stream_merge, false},       {NULL, NULL, false},
+    {"next", stream_next, RWL_AWAITS_ONE},    {"iter", stream_iter, RWL_PLAIN},
+    {"close", stream_close, RWL_PLAIN},       {"map", stream_map, RWL_PLAIN},
+    {"filter", stream_filter, RWL_PLAIN},     {"take", stream_take, RWL_PLAIN},
+    {"buffered", stream_buffered, RWL_PLAIN}, {"chunks", stream_chunks, RWL_PLAIN},
+    {"merge", stream_merge, RWL_PLAIN},       {NULL, NULL, RWL_PLAIN},
 };

@@ -90,15 +90,15 @@ static int notify_all(lua_State *L)
 }
 
 const struct rwl_method rwl_sync_functions[] = {
-    {"semaphore", new_semaphore, false}, {"notify", new_notify, false}, {NULL, NULL, false}};
+    {"semaphore", new_semaphore, RWL_PLAIN}, {"notify", new_notify, RWL_PLAIN}, {NULL, NULL, RWL_PLAIN}};
 
 const struct rwl_method rwl_semaphore_methods[] = {
-    {"acquire", semaphore_acquire, true},  {"try_acquire", semaphore_try_acquire, false},
-    {"release", semaphore_release, false}, {"available", semaphore_available, false},
-    {"close", semaphore_close, false},     {NULL, NULL, false},
+    {"acquire", semaphore_acquire, RWL_AWAITS_ONE}, {"try_acquire", semaphore_try_acquire, RWL_PLAIN},
+    {"release", semaphore_release, RWL_PLAIN},      {"available", semaphore_available, RWL_PLAIN},
+    {"close", semaphore_close, RWL_PLAIN},          {NULL, NULL, RWL_PLAIN},
 };
 
-const struct rwl_method rwl_notify_methods[] = {{"wait", notify_wait, true},
-                                                {"notify_one", notify_one, false},
-                                                {"notify_all", notify_all, false},
-                                                {NULL, NULL, false}};
+const struct rwl_method rwl_notify_methods[] = {{"wait", notify_wait, RWL_AWAITS_ONE},
+                                                {"notify_one", notify_one, RWL_PLAIN},
+                                                {"notify_all", notify_all, RWL_PLAIN},
+                                                {NULL, NULL, RWL_PLAIN}};

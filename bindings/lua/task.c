@@ -174,25 +174,25 @@ static int set_context(lua_State *L)
 }
 
 const struct rwl_method rwl_task_functions[] = {
-    {"spawn", spawn, false},
-    {"current", current, false},
-    {"get_context", get_context, false},
-    {"set_context", set_context, false},
-    {NULL, NULL, false},
+    {"spawn", spawn, RWL_PLAIN},
+    {"current", current, RWL_PLAIN},
+    {"get_context", get_context, RWL_PLAIN},
+    {"set_context", set_context, RWL_PLAIN},
+    {NULL, NULL, RWL_PLAIN},
 };
 
 const struct rwl_method rwl_task_methods[] = {
-    {"await", task_await, true},
-    {"cancel", task_cancel, false},
-    {"uncancel", task_uncancel, false},
-    {"detach", task_detach, false},
-    {"abort_handle", task_abort_handle, false},
-    {"id", task_id, false},
-    {"name", task_name, false},
-    {"set_name", task_set_name, false},
-    {"is_done", task_is_done, false},
-    {"is_cancelled", task_is_cancelled, false},
-    {NULL, NULL, false},
+    {"await", task_await, RWL_AWAITS},
+    {"cancel", task_cancel, RWL_PLAIN},
+    {"uncancel", task_uncancel, RWL_PLAIN},
+    {"detach", task_detach, RWL_PLAIN},
+    {"abort_handle", task_abort_handle, RWL_PLAIN},
+    {"id", task_id, RWL_PLAIN},
+    {"name", task_name, RWL_PLAIN},
+    {"set_name", task_set_name, RWL_PLAIN},
+    {"is_done", task_is_done, RWL_PLAIN},
+    {"is_cancelled", task_is_cancelled, RWL_PLAIN},
+    {NULL, NULL, RWL_PLAIN},
 };
 
-const struct rwl_method rwl_abort_methods[] = {{"cancel", abort_cancel, false}, {NULL, NULL, false}};
+const struct rwl_method rwl_abort_methods[] = {{"cancel", abort_cancel, RWL_PLAIN}, {NULL, NULL, RWL_PLAIN}};

@@ -26,5 +26,7 @@ static int now(lua_State *L)
     return 1;
 }
 
-const struct rwl_method rwl_time_functions[] = {
-    {"sleep", sleep_for, true}, {"yield_now", yield_now, true}, {"now", now, false}, {NULL, NULL, false}};
+const struct rwl_method rwl_time_functions[] = {{"sleep", sleep_for, RWL_AWAITS_ONE},
+                                                {"yield_now", yield_now, RWL_AWAITS_ONE},
+                                                {"now", now, RWL_PLAIN},
+                                                {NULL, NULL, RWL_PLAIN}};

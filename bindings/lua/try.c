@@ -134,4 +134,4 @@ static int traced_call(lua_State *L)
 }
 
 const struct rwl_method rwl_try_functions[] = {
-    {"pcall", protected_call, false}, {"try", traced_call, false}, {NULL, NULL, false}};
+    {"pcall", protected_call, RWL_PLAIN}, {"try", traced_call, RWL_PLAIN}, {NULL, NULL, RWL_PLAIN}};

@@ -321,4 +321,4 @@ static int int64_number(lua_State *L)
 }
 
 const struct rwl_method rwl_int64_methods[] = {
-    {"tostring", int64_text, false}, {"tonumber", int64_number, false}, {NULL, NULL, false}};
+    {"tostring", int64_text, RWL_PLAIN}, {"tonumber", int64_number, RWL_PLAIN}, {NULL, NULL, RWL_PLAIN}};
