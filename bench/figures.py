@@ -100,9 +100,9 @@ def lua_figures() -> list[Figure]:
     for lua in LUAS:
         name = f"Lua {lua}" if lua != "luajit" else "LuaJIT"
         key = f"lua_{lua}"
-        bare = {"resume and yield": f"{key}.bare"}
+        bare = {"resume and yield in C": f"bare_{lua}.bare", "coroutine.* in Lua": f"{key}.bare"}
         rows.append(
-            Figure("Lua", f"{name}: await that suspends", f"{key}.switch", bare, None, (1.4, "resume and yield"))
+            Figure("Lua", f"{name}: await that suspends", f"{key}.switch", bare, None, (1.4, "resume and yield in C"))
         )
     for lua in LUAS:
         name = f"Lua {lua}" if lua != "luajit" else "LuaJIT"

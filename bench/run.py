@@ -97,7 +97,10 @@ def run_echo(settings: Settings, missing: Missing) -> dict[str, list[float]]:
 
 
 def run_lua(settings: Settings, missing: Missing) -> dict[str, list[float]]:
-    programs = [lua_program(f"lua_{lua}", lua, "micro.lua") for lua in LUAS]
+    programs = []
+    for lua in LUAS:
+        programs.append(Program(f"bare_{lua}", [bench_path(f"bare-{lua}")]))
+        programs.append(lua_program(f"lua_{lua}", lua, "micro.lua"))
     return run_in_turns(programs, settings.rounds, missing)
 
 

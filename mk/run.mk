@@ -35,6 +35,11 @@ build/bench/%: bench/c/%.c bench/c/bench.h build/release/libropewalk.a
 	@mkdir -p $(@D)
 	$(COMPILE:$(CCACHE)=) $(BENCH_CFLAGS) -o $@ $< build/release/libropewalk.a $(BENCH_LIBS) $(CORE_LIBS)
 
+BENCH_PROGRAMS += $(foreach abi,$(LUAS),build/bench/bare-$(abi))
+build/bench/bare-%: bench/lua/bare.c bench/c/bench.h
+	@mkdir -p $(@D)
+	$(COMPILE:$(CCACHE)=) $(BENCH_CFLAGS) $(LUA_$*_CFLAGS) -o $@ $< $(LUA_$*_LIBS)
+
 # The exit status does not matter: without cargo, or without a network the first time, tokio is named as missing.
 .PHONY: bench-tokio bench-programs
 bench-tokio:
