@@ -284,6 +284,12 @@ uint16_t rw_listener_port(const struct rw_listener *listener)
     return listener->port;
 }
 
+int rw_listener_fd(const struct rw_listener *listener)
+{
+    RW_REQUIRE(listener != NULL);
+    return listener->source.fd;
+}
+
 void rw_listener_close(struct rw_listener *listener)
 {
     RW_REQUIRE(listener != NULL);

@@ -16,7 +16,7 @@
 #include "base/check.h"
 #include "io/socket.h"
 
-enum { DELIMITER_MAX = 64, DIRECT_MAX = 1 << 20 };
+enum { DELIMITER_MAX = 64, DIRECT_MAX = 1 << 20, DISCARDS_MAX = 16 };
 
 enum read_kind { READ_SOME, READ_EXACTLY, READ_UNTIL, READ_ALL };
 
@@ -60,8 +60,19 @@ static int64_t receive(struct rw_socket *socket, void *memory, size_t size)
 
 static bool may_receive(const struct rw_socket *socket)
 {
-    RW_ASSERT(socket->state == RWI_SOCKET_OPEN);
+    RW_ASSERT(socket->state != RWI_SOCKET_CLOSED);
     return !socket->end_of_stream && socket->read_error == 0 && (socket->source.ready & RWI_READ) != 0;
+}
+
+bool rwi_socket_discard(struct rw_socket *socket)
+{
+    void *scratch = rwi_reactor_of(socket->loop)->scratch;
+
+    RW_ASSERT(socket->state == RWI_SOCKET_CLOSING);
+    for (int i = 0; i < DISCARDS_MAX && may_receive(socket); i++) {
+        receive(socket, scratch, RWI_SCRATCH_SIZE);
+    }
+    return !may_receive(socket);
 }
 
 /* Receives into the buffer; `wanted` more bytes would satisfy the reader. */

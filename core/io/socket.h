@@ -82,6 +82,8 @@ enum rw_poll rwi_socket_poll_read(struct rw_socket *socket, struct rw_context *c
 enum rw_poll rwi_socket_poll_until(struct rw_socket *socket, struct rw_context *cx, const void *reader,
                                    const void *delimiter, size_t delimiter_size, size_t max, size_t *scanned,
                                    struct rw_value *out);
+/* For a closing socket: receives what is there and forgets it. False: stopped before the end, to let others run. */
+bool rwi_socket_discard(struct rw_socket *socket);
 void rwi_socket_leave_read(struct rw_socket *socket, const void *reader);
 
 /* write.c's, for sinks. Takes *item when it answers RW_READY. `waiter` is in no list before and after the operation. */

@@ -124,6 +124,18 @@ static void send_end(struct rw_socket *socket)
     }
 }
 
+/* A closed socket that still has bytes to send throws away what it gets: an other end that does not read before it has
+ * written would else wait for ever, and so would we. */
+static void linger(struct rw_socket *socket)
+{
+    RW_ASSERT(socket->out.count > 0);
+    socket->source.reader = (struct rw_waker){&flush_waker, socket};
+    if (!rwi_socket_discard(socket)) {
+        rwi_reactor_flush_later(socket->source.reactor, &socket->flush);
+        rwi_inbox_notify(socket->source.reactor->inbox);
+    }
+}
+
 void rwi_socket_flush(struct rwi_flush *flush)
 {
     struct rw_socket *socket = rwi_container_of(flush, struct rw_socket, flush);
@@ -132,6 +144,9 @@ void rwi_socket_flush(struct rwi_flush *flush)
     send_queue(socket);
     if (socket->out.count > 0) {
         socket->source.writer = (struct rw_waker){&flush_waker, socket};
+        if (socket->state == RWI_SOCKET_CLOSING) {
+            linger(socket);
+        }
     } else if (socket->state == RWI_SOCKET_CLOSING) {
         rwi_socket_finish_close(socket);
         return;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "reactor/reactor.h"
 #include "reactor/sim.h"
 
 static struct rw_sim *sim_of(void *arg)
@@ -276,23 +277,29 @@ static int64_t sim_send(void *arg, int fd, const void *buffer, size_t size)
     return fault < 0 ? fault : rwi_sim_send(socket, buffer, size);
 }
 
+/* One call for all parts: it can be interrupted only before it began, and stops short only where there is no room. */
 static int64_t sim_sendv(void *arg, int fd, const struct iovec *parts, int count)
 {
+    struct rwi_sim_socket *socket = rwi_sim_socket_at(sim_of(arg), fd);
     int64_t sent = 0;
+    int64_t result;
 
     RW_ASSERT(count > 0);
-    for (int i = 0; i < count; i++) {
-        int64_t result = parts[i].iov_len > 0 ? sim_send(arg, fd, parts[i].iov_base, parts[i].iov_len) : 0;
-
-        if (result < 0) {
-            return sent > 0 ? sent : result;
-        }
-        sent += result;
-        if ((size_t)result < parts[i].iov_len) {
+    if (socket == NULL) {
+        return -EBADF;
+    }
+    result = meet_fault(socket);
+    for (int i = 0; i < count && result >= 0; i++) {
+        result = rwi_sim_send(socket, parts[i].iov_base, parts[i].iov_len);
+        sent += result > 0 ? result : 0;
+        if (result < (int64_t)parts[i].iov_len) {
             break;
         }
     }
-    return sent;
+    if (result < 0 && sent > 0 && result != -EAGAIN) {
+        rwi_sim_raise(socket, RWI_WRITE); /* the next call tells why */
+    }
+    return sent > 0 ? sent : result;
 }
 
 void rwi_sim_fill_sys(struct rw_sim *sim)

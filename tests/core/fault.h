@@ -54,7 +54,8 @@ static inline void fault_next(struct fault *fault, enum fault_call call, uint64_
 /* 0, or the negative errno that this call has to answer. */
 static inline int fault_meet(struct fault *fault, enum fault_call call)
 {
-    bool may_interrupt = call == FAULT_RECV || call == FAULT_SEND || call == FAULT_ACCEPT || call == FAULT_EPOLL_WAIT;
+    bool may_interrupt =
+        call == FAULT_RECV || call == FAULT_SEND || call == FAULT_ACCEPT || call == FAULT_EPOLL_WAIT;
 
     fault->count[call]++;
     fault->total++;
@@ -93,8 +94,9 @@ static inline int fault_socket(void *arg, int domain, int type, int protocol)
 {
     struct fault *fault = arg;
     int error = fault_meet(fault, FAULT_SOCKET);
-    return error < 0 ? error
-                     : fault_count_open(fault, fault->inner->socket(fault->inner->arg, domain, type, protocol));
+    return error < 0
+               ? error
+               : fault_count_open(fault, fault->inner->socket(fault->inner->arg, domain, type, protocol));
 }
 
 static inline int fault_socketpair(void *arg, int fds[2])

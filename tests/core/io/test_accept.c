@@ -42,8 +42,7 @@ static void a_second_accept_is_refused_while_one_waits(struct net *net)
     rw_task_cancel(waiting, NULL);
     CHECK_TEXT(net_text(net, rw_task_join(waiting)), "cancelled");
     rw_task_unref(waiting);
-    net->client =
-        net_socket(net, rw_tcp_connect(net->loop, "127.0.0.1", rw_listener_port(listener), NULL));
+    net->client = net_socket(net, rw_tcp_connect(net->loop, "127.0.0.1", rw_listener_port(listener), NULL));
     net->server = net_socket(net, rw_listener_accept(listener));
     CHECK(net->server != NULL);
     rw_listener_unref(listener);
@@ -72,8 +71,7 @@ static void a_connection_that_was_closed_early_is_still_accepted(struct net *net
     struct rw_listener *listener;
 
     CHECK_INT(rw_tcp_listen(net->loop, "127.0.0.1", 0, NULL, &listener), 0);
-    net->client =
-        net_socket(net, rw_tcp_connect(net->loop, "127.0.0.1", rw_listener_port(listener), NULL));
+    net->client = net_socket(net, rw_tcp_connect(net->loop, "127.0.0.1", rw_listener_port(listener), NULL));
     CHECK_INT(rw_socket_try_write(net->client, "note", 4), 0);
     rw_socket_close(net->client);
     net_turns(net, 2);
@@ -94,8 +92,7 @@ static void accept_waits_when_descriptors_run_out(struct net *net)
     fault_init(&fault, net->sim);
     net->loop = fault_loop(&fault);
     CHECK_INT(rw_tcp_listen(net->loop, "127.0.0.1", 0, NULL, &listener), 0);
-    net->client =
-        net_socket(net, rw_tcp_connect(net->loop, "127.0.0.1", rw_listener_port(listener), NULL));
+    net->client = net_socket(net, rw_tcp_connect(net->loop, "127.0.0.1", rw_listener_port(listener), NULL));
     CHECK(net->client != NULL);
     fault_next(&fault, FAULT_ACCEPT, 2, EMFILE);
     int64_t began_ns = rw_loop_update_now(net->loop);
@@ -117,8 +114,7 @@ static void accept_goes_on_after_a_connection_that_broke(struct net *net)
     fault_init(&fault, net->sim);
     net->loop = fault_loop(&fault);
     CHECK_INT(rw_tcp_listen(net->loop, "127.0.0.1", 0, NULL, &listener), 0);
-    net->client =
-        net_socket(net, rw_tcp_connect(net->loop, "127.0.0.1", rw_listener_port(listener), NULL));
+    net->client = net_socket(net, rw_tcp_connect(net->loop, "127.0.0.1", rw_listener_port(listener), NULL));
     fault_next(&fault, FAULT_ACCEPT, 3, ECONNABORTED);
     net->server = net_socket(net, rw_listener_accept(listener));
     CHECK(net->server != NULL);

@@ -67,7 +67,8 @@ NET_TEST(bad_arguments_are_refused)
 
 static void the_local_end_can_be_chosen(struct net *net)
 {
-    struct rw_connect_options options = {.local_host = "127.0.0.1", .local_port = dead_port(net), .delay = true};
+    struct rw_connect_options options = {
+        .local_host = "127.0.0.1", .local_port = dead_port(net), .delay = true};
     struct rw_listener *listener;
     char local[64];
     char expected[64];
