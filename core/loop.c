@@ -259,14 +259,22 @@ static int turn(struct rw_loop *loop, unsigned flags, int64_t budget_ns)
     return ran > INT32_MAX ? INT32_MAX : (int)ran;
 }
 
-int rw_loop_turn(struct rw_loop *loop, unsigned flags, int64_t budget_ns)
+/* 0 when the caller may turn the loop now. */
+static int refuse_turn(const struct rw_loop *loop)
 {
     RW_REQUIRE(loop != NULL);
     if (!rw_loop_is_own_thread(loop)) {
         return RW_ERR_THREAD;
     }
-    if (loop->executor.running || loop->executor.ending || loop->forked) {
-        return RW_ERR_STATE;
+    return loop->executor.running || loop->executor.ending || loop->forked ? RW_ERR_STATE : 0;
+}
+
+int rw_loop_turn(struct rw_loop *loop, unsigned flags, int64_t budget_ns)
+{
+    int err = refuse_turn(loop);
+
+    if (err < 0) {
+        return err;
     }
     loop->executor.running = true;
     if (loop->parked) {
@@ -321,9 +329,9 @@ int rw_block_on(struct rw_loop *loop, struct rw_future *future, struct rw_value 
     RW_REQUIRE(future != NULL);
     RW_REQUIRE(out != NULL);
     *out = rw_nil();
-    if (loop->executor.running || !rw_loop_is_own_thread(loop)) {
-        int err = loop->executor.running ? RW_ERR_STATE : RW_ERR_THREAD;
+    int err = refuse_turn(loop);
 
+    if (err < 0) {
         rw_future_drop(future);
         return err;
     }
@@ -332,7 +340,7 @@ int rw_block_on(struct rw_loop *loop, struct rw_future *future, struct rw_value 
     if (task == NULL) {
         return RW_ERR_NOMEM;
     }
-    int err = run_until_done(loop, task);
+    err = run_until_done(loop, task);
 
     if (rw_task_is_done(task)) {
         *out = rw_value_clone(rw_task_value(task));
