@@ -121,8 +121,31 @@ static PyObject *listener_get_local(PyObject *op, void *closure)
     return err == 0 ? PyUnicode_DecodeFSDefault(buffer) : rwp_raise(BOX(op)->link.loop->state, err, NULL);
 }
 
+static PyObject *listener_fileno(PyObject *op, PyObject *unused)
+{
+    struct rw_listener *listener = rwp_link_thing(&BOX(op)->link);
+
+    (void)unused;
+    return listener != NULL ? PyLong_FromLong(rw_listener_fd(listener)) : NULL;
+}
+
+static PyObject *listener_stream(PyObject *op, PyObject *unused)
+{
+    struct rw_listener *listener = rwp_link_thing(&BOX(op)->link);
+    struct rw_stream *stream;
+
+    (void)unused;
+    if (listener == NULL) {
+        return NULL;
+    }
+    stream = rw_listener_stream(listener);
+    return stream != NULL ? rwp_stream_box(BOX(op)->link.loop, stream) : PyErr_NoMemory();
+}
+
 static PyMethodDef listener_methods[] = {
     {"accept", listener_accept, METH_NOARGS, "accept() - the next connection; ClosedError when the listener is closed."},
+    {"stream", listener_stream, METH_NOARGS, "stream() - the connections as a Stream, which ends when the listener is closed."},
+    {"fileno", listener_fileno, METH_NOARGS, "fileno() - the descriptor, for options only; -1 when closed."},
     {"close", listener_close, METH_NOARGS, "close() - accept no more. Idempotent."},
     {"aclose", listener_aclose, METH_NOARGS, "aclose() - close(), to be awaited."},
     {"__enter__", listener_enter, METH_NOARGS, NULL},
@@ -267,6 +290,28 @@ static PyObject *module_resolve(PyObject *module, PyObject *args)
     return rwp_op_new(loop, rw_dns_resolve(loop->loop, host, (uint16_t)port), NULL, NULL);
 }
 
+static PyObject *module_adopt_socket(PyObject *module, PyObject *socket)
+{
+    struct rwp_loop *loop = rwp_running(rwp_state_of_module(module));
+    PyObject *number = loop != NULL ? PyObject_CallMethod(socket, "detach", NULL) : NULL;
+    long fd = number != NULL ? PyLong_AsLong(number) : -1;
+    struct rw_socket *adopted;
+    int err;
+
+    Py_XDECREF(number);
+    if (fd < 0) {
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_ValueError, "the socket is closed");
+        }
+        return NULL;
+    }
+    err = rw_socket_adopt(loop->loop, (int)fd, &adopted);
+    if (err != 0) {
+        return err == RW_ERR_OS ? PyErr_SetFromErrno(PyExc_OSError) : rwp_raise(loop->state, err, NULL);
+    }
+    return rwp_socket_box(loop, adopted);
+}
+
 static PyObject *module_socket_pair(PyObject *module, PyObject *unused)
 {
     struct rwp_loop *loop = rwp_running(rwp_state_of_module(module));
@@ -298,6 +343,8 @@ static PyMethodDef functions[] = {
     {"listen_unix", FAST(module_listen_unix), METH_VARARGS | METH_KEYWORDS,
      "listen_unix(path, *, backlog=0, mode=0) - a Listener; OSError."},
     {"resolve", module_resolve, METH_VARARGS, "resolve(host, port=0) - a list of addresses, each a dict; gaierror."},
+    {"adopt_socket", module_adopt_socket, METH_O,
+     "adopt_socket(socket) - a SocketStream of a connected stream socket, which is detached; OSError."},
     {"socket_pair", module_socket_pair, METH_NOARGS, "socket_pair() - two SocketStreams, connected to each other."},
     {NULL, NULL, 0, NULL},
 };

@@ -56,6 +56,7 @@ RW_API int rw_unix_listen(struct rw_loop *loop, const char *path, const struct r
 RW_API struct rw_future *rw_tcp_accept(struct rw_listener *listener);
 RW_API struct rw_future *rw_listener_accept(struct rw_listener *listener);
 RW_API uint16_t rw_listener_port(const struct rw_listener *listener);
+RW_API int rw_listener_fd(const struct rw_listener *listener); /* -1 when closed; for options only */
 RW_API void rw_listener_close(
     struct rw_listener *listener); /* pending accepts fail with RW_ERR_CLOSED; idempotent */
 RW_API struct rw_listener *rw_listener_ref(struct rw_listener *listener);
