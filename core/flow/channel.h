@@ -65,7 +65,9 @@ static inline void rwi_channel_unlock(struct rwi_channel *channel, struct rwi_wa
 {
     if (channel->shared) {
         pthread_mutex_unlock(&channel->lock);
-        rwi_wakes_flush(wakes);
+        if (wakes->count > 0) {
+            rwi_wakes_flush(wakes);
+        }
     }
     RW_ASSERT(wakes->count == 0);
 }

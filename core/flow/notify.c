@@ -11,6 +11,8 @@
  *
  * Invariant: a permit is kept only while nobody waits.
  */
+#include "flow/notify.h"
+
 #include "base/list.h"
 #include "base/mem.h"
 #include "exec/executor.h"
@@ -20,6 +22,7 @@ struct rw_notify {
     struct rw_loop *loop;
     struct rwi_list waiting; /* wait_future.node */
     bool has_permit;
+    bool is_forgetful; /* keeps none */
 };
 
 enum wait_state { NEW, WAITING, CHOSEN, RELEASED, DONE };
@@ -94,8 +97,20 @@ void rw_notify_one(struct rw_notify *notify)
     RW_REQUIRE(notify != NULL);
     RW_ASSERT(!notify->has_permit || rwi_list_is_empty(&notify->waiting));
     if (!wake_first(notify, CHOSEN)) {
-        notify->has_permit = true;
+        notify->has_permit = !notify->is_forgetful;
     }
+}
+
+void rwi_notify_forget(struct rw_notify *notify)
+{
+    RW_ASSERT(!notify->has_permit);
+    notify->is_forgetful = true;
+}
+
+bool rwi_notify_first(struct rw_notify *notify)
+{
+    RW_ASSERT(notify->is_forgetful);
+    return wake_first(notify, CHOSEN);
 }
 
 size_t rw_notify_all(struct rw_notify *notify)
@@ -118,18 +133,19 @@ static enum rw_poll wait_poll(struct rw_future *self, struct rw_context *cx, str
     struct rw_notify *notify = wait->notify;
 
     RW_ASSERT(notify->loop == cx->loop);
-    if (!rwi_budget_take(cx)) {
-        return RW_PENDING;
-    }
     if (wait->state == NEW && notify->has_permit) {
         notify->has_permit = false;
         wait->state = CHOSEN;
     }
     if (wait->state == CHOSEN || wait->state == RELEASED) {
+        if (!rwi_budget_take(cx)) {
+            return RW_PENDING;
+        }
         wait->state = DONE;
         *out = rw_nil();
         return RW_READY;
     }
+    /* Lined up whatever the budget: a condition gives its mutex up in the belief that it is. */
     wait->waker = cx->waker;
     if (wait->state == NEW) {
         wait->state = WAITING;

@@ -11,6 +11,8 @@
  *
  * Invariant: while somebody waits, `available` is less than what the first one wants.
  */
+#include "flow/semaphore.h"
+
 #include "base/list.h"
 #include "base/mem.h"
 #include "exec/executor.h"
@@ -187,6 +189,12 @@ static void acquire_drop(struct rw_future *self)
 
 static const struct rw_future_vtable acquire_vtable = {"semaphore.acquire", 0, acquire_poll, NULL,
                                                        acquire_drop};
+
+bool rwi_semaphore_is_acquire(const struct rw_future *future)
+{
+    RW_ASSERT(future != NULL);
+    return future->vtable == &acquire_vtable;
+}
 
 struct rw_future *rw_semaphore_acquire(struct rw_semaphore *semaphore, size_t count)
 {
