@@ -30,12 +30,15 @@ static const struct rw_loop_options default_options;
 /* With work queued the deadline is now: nobody sleeps before the next turn, so there is no need to park. */
 static void park_between_turns(struct rw_loop *loop)
 {
+    RW_ASSERT(loop->inbox != NULL);
     loop->parked = loop->executor.queue_count == 0;
     loop->again = loop->parked && !rwi_inbox_park(loop->inbox);
 }
 
 struct rw_loop *rwi_loop_new_on(const struct rwi_sys *sys, const struct rw_loop_options *options)
 {
+    RW_ASSERT(sys != NULL);
+    RW_ASSERT(options != NULL);
     struct rw_loop *loop = rwi_mem_new(sizeof *loop);
     uint32_t budget = options->task_budget != 0 ? options->task_budget : DEFAULT_BUDGET;
 
@@ -95,6 +98,8 @@ void rwi_loop_bury(struct rw_loop *loop)
 /* Asks every task to end and gives them turns, without waiting, for as long as that gets anywhere. */
 static void run_down(struct rw_loop *loop)
 {
+    RW_ASSERT(!loop->forked);
+    RW_ASSERT(!loop->executor.ending);
     rw_scope_cancel(loop->executor.root, "the loop ends");
     for (int i = 0; i < LAST_TURNS && loop->executor.stats.tasks_live > 0; i++) {
         if (loop->executor.queue_count == 0 && !rwi_inbox_has_mail(loop->inbox)) {
@@ -109,6 +114,7 @@ static void run_down(struct rw_loop *loop)
 /* Jobs that still run on a pool have to end before the inbox may close. Their threads may need the host's lock to get there. */
 static void await_blocking(struct rw_loop *loop)
 {
+    RW_ASSERT(loop->executor.ending);
     while (loop->executor.stats.blocking_live > 0 && loop->executor.sys->sim == NULL) {
         if (loop->hooks.before != NULL) {
             loop->hooks.before(loop->hooks.arg);
@@ -147,6 +153,7 @@ void rw_loop_free(struct rw_loop *loop)
 /* How long this turn may sleep. */
 static int64_t choose_timeout(struct rw_loop *loop, unsigned flags)
 {
+    RW_ASSERT(loop->executor.running);
     int64_t deadline_ns = rwi_executor_deadline(&loop->executor);
 
     if ((flags & RW_TURN_WAIT) == 0 || deadline_ns == RW_NOW || loop->again) {
@@ -238,6 +245,8 @@ static size_t run_queue(struct rw_loop *loop, int64_t budget_ns)
 /* The turn itself, readable on one screen. */
 static int turn(struct rw_loop *loop, unsigned flags, int64_t budget_ns)
 {
+    RW_ASSERT(loop->executor.running);
+    RW_ASSERT(loop->executor.current == NULL);
     struct rwi_executor *executor = &loop->executor;
     int err = 0;
 
@@ -305,6 +314,7 @@ static void short_turn(struct rw_loop *loop)
  * between turns. */
 static int run_until_done(struct rw_loop *loop, const struct rw_task *task)
 {
+    RW_ASSERT(!loop->executor.running);
     int err = 0;
 
     loop->executor.running = true;
@@ -354,6 +364,7 @@ int rw_block_on(struct rw_loop *loop, struct rw_future *future, struct rw_value 
 
 int rw_loop_fd(struct rw_loop *loop)
 {
+    RW_REQUIRE(loop != NULL);
     int fd = rwi_reactor_fd(&loop->reactor);
 
     return fd >= 0 ? fd : RW_ERR_UNSUPPORTED;
@@ -361,12 +372,14 @@ int rw_loop_fd(struct rw_loop *loop)
 
 int64_t rw_loop_deadline(const struct rw_loop *loop)
 {
+    RW_REQUIRE(loop != NULL);
     /* Not parked: the last turn left work, which the host may have taken out again; a wake would not be seen. */
     return loop->again || !loop->parked ? RW_NOW : rwi_executor_deadline(&loop->executor);
 }
 
 bool rw_loop_is_idle(const struct rw_loop *loop)
 {
+    RW_REQUIRE(loop != NULL);
     const struct rwi_executor *executor = &loop->executor;
 
     if (loop->again || rwi_executor_deadline(executor) != RW_NEVER) {
@@ -381,22 +394,26 @@ bool rw_loop_is_idle(const struct rw_loop *loop)
 
 int64_t rw_loop_now(const struct rw_loop *loop)
 {
+    RW_REQUIRE(loop != NULL);
     return loop->executor.now_ns;
 }
 
 int64_t rw_loop_update_now(struct rw_loop *loop)
 {
+    RW_REQUIRE(loop != NULL);
     loop->executor.now_ns = loop->executor.sys->clock_ns(loop->executor.sys->arg);
     return loop->executor.now_ns;
 }
 
 bool rw_loop_is_running(const struct rw_loop *loop)
 {
+    RW_REQUIRE(loop != NULL);
     return loop->executor.running;
 }
 
 bool rw_loop_is_own_thread(const struct rw_loop *loop)
 {
+    RW_REQUIRE(loop != NULL);
     return pthread_equal(loop->thread, pthread_self()) != 0;
 }
 
@@ -418,11 +435,13 @@ void rw_loop_after_fork(struct rw_loop *loop)
 
 void rw_loop_set_wait_hooks(struct rw_loop *loop, const struct rw_wait_hooks *hooks)
 {
+    RW_REQUIRE(loop != NULL);
     loop->hooks = hooks != NULL ? *hooks : (struct rw_wait_hooks){0};
 }
 
 void rw_stats(const struct rw_loop *loop, struct rw_stats *out)
 {
+    RW_REQUIRE(loop != NULL);
     RW_REQUIRE(out != NULL);
     *out = loop->executor.stats;
     out->timers_armed = loop->executor.timers.count;

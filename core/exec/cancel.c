@@ -125,11 +125,13 @@ void rwi_extra_done(struct rw_task *task)
 
 const char *rw_task_name(const struct rw_task *task)
 {
+    RW_REQUIRE(task != NULL);
     return task->extra != NULL && task->extra->name != NULL ? task->extra->name : "";
 }
 
 int rw_task_set_name(struct rw_task *task, const char *name)
 {
+    RW_REQUIRE(task != NULL);
     char *copy = name != NULL ? rwi_mem_text(name) : NULL;
 
     if ((name != NULL && copy == NULL) || need_extra(task) == NULL) {
@@ -165,6 +167,7 @@ static bool is_effective(const struct rw_task *task)
 
 void rwi_task_refresh_cancel(struct rw_task *task)
 {
+    RW_ASSERT(task->object.ref_count > 0);
     bool effective = is_effective(task);
 
     if (effective == task->effective || task->state == RW_TASK_DONE) {
@@ -188,6 +191,7 @@ void rwi_task_refresh_cancel(struct rw_task *task)
 
 void rw_task_cancel(struct rw_task *task, const char *reason)
 {
+    RW_REQUIRE(task != NULL);
     if (task->state == RW_TASK_DONE || task->cancelled) {
         return;
     }
@@ -210,6 +214,7 @@ void rw_task_cancel(struct rw_task *task, const char *reason)
 
 bool rw_task_uncancel(struct rw_task *task)
 {
+    RW_REQUIRE(task != NULL);
     bool was = task->cancelled;
 
     if (was && task->state != RW_TASK_DONE) {
@@ -222,6 +227,7 @@ bool rw_task_uncancel(struct rw_task *task)
 
 bool rw_task_is_cancelled(const struct rw_task *task)
 {
+    RW_REQUIRE(task != NULL);
     RW_ASSERT(task->object.ref_count > 0);
     return task->effective || task->cancelled;
 }
@@ -248,6 +254,7 @@ static void begin_pause(struct rw_context *cx, struct rwi_task_extra *extra)
 /* An await that begins in a cancelled task: nothing is started; after the pause it fails. */
 static enum rw_poll refuse_await(struct rw_context *cx, struct rw_value *out)
 {
+    RW_ASSERT(cx->task != NULL);
     struct rw_task *task = cx->task;
     struct rwi_task_extra *extra = need_extra(task);
 

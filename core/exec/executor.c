@@ -126,6 +126,7 @@ void rw_loop_queue(struct rw_loop *loop, struct rw_job *job)
 
 bool rw_loop_unqueue(struct rw_loop *loop, struct rw_job *job)
 {
+    RW_REQUIRE(job != NULL);
     struct rwi_executor *executor = rwi_executor_of(loop);
     struct rw_job **link = &executor->queue_head;
     struct rw_job *before = NULL;
@@ -177,6 +178,7 @@ size_t rwi_executor_run(struct rwi_executor *executor, bool (*more)(void *arg), 
 
 size_t rwi_executor_fire_timers(struct rwi_executor *executor)
 {
+    RW_ASSERT(executor->timers.floor_ns == RW_NOW);
     struct rw_loop *loop = rwi_executor_loop(executor);
     uint64_t limit = executor->timers.next_sequence;
     struct rw_timer *timer;
@@ -195,6 +197,7 @@ size_t rwi_executor_fire_timers(struct rwi_executor *executor)
 
 int64_t rwi_executor_deadline(const struct rwi_executor *executor)
 {
+    RW_ASSERT((executor->queue_count == 0) == (executor->queue_head == &executor->queue_end));
     return executor->queue_count > 0 ? RW_NOW : rwi_timers_deadline(&executor->timers);
 }
 
@@ -206,6 +209,7 @@ void rw_timer_init(struct rw_timer *timer, void (*fire)(struct rw_timer *self, s
 
 int rw_timer_arm(struct rw_loop *loop, struct rw_timer *timer, int64_t deadline_ns)
 {
+    RW_REQUIRE(loop != NULL);
     RW_REQUIRE(timer->fire != NULL);
     if (rwi_unlikely(rwi_executor_of(loop)->ending)) {
         return RW_ERR_CLOSED;
@@ -215,6 +219,8 @@ int rw_timer_arm(struct rw_loop *loop, struct rw_timer *timer, int64_t deadline_
 
 void rw_timer_disarm(struct rw_loop *loop, struct rw_timer *timer)
 {
+    RW_REQUIRE(loop != NULL);
+    RW_REQUIRE(timer != NULL);
     rwi_timers_disarm(&rwi_executor_of(loop)->timers, timer);
 }
 
@@ -239,11 +245,13 @@ bool rw_budget_take(struct rw_context *cx)
 
 void *rw_loop_alloc(struct rw_loop *loop, size_t size)
 {
+    RW_REQUIRE(loop != NULL);
     return rwi_loop_alloc(loop, size);
 }
 
 void rw_loop_release(struct rw_loop *loop, void *memory, size_t size)
 {
+    RW_REQUIRE(memory != NULL);
     rwi_loop_release(loop, memory, size);
 }
 
@@ -259,6 +267,8 @@ static struct rwi_loop_datum *find_datum(const struct rwi_executor *executor, co
 
 int rw_loop_set_data(struct rw_loop *loop, const char *name, void *data, void (*drop)(void *data))
 {
+    RW_REQUIRE(loop != NULL);
+    RW_REQUIRE(name != NULL);
     struct rwi_executor *executor = rwi_executor_of(loop);
     struct rwi_loop_datum *datum = find_datum(executor, name);
 
@@ -278,6 +288,8 @@ int rw_loop_set_data(struct rw_loop *loop, const char *name, void *data, void (*
 
 void *rw_loop_get_data(const struct rw_loop *loop, const char *name)
 {
+    RW_REQUIRE(loop != NULL);
+    RW_REQUIRE(name != NULL);
     const struct rwi_loop_datum *datum = find_datum(rwi_executor_of(loop), name);
 
     return datum != NULL ? datum->data : NULL;

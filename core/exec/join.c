@@ -71,6 +71,7 @@ static void cancel_join(struct rw_future *self)
 
 static void drop_join(struct rw_future *self)
 {
+    RW_ASSERT(((struct join_future *)self)->task->object.ref_count > 0);
     struct join_future *join = (struct join_future *)self;
     struct rw_loop *loop = join->task->loop;
 

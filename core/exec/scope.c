@@ -38,6 +38,7 @@ void rwi_scope_set_state(struct rw_scope *scope, enum rwi_scope_state state)
 
 static struct rw_scope *scope_of_sibling(struct rwi_list *node)
 {
+    RW_ASSERT(node != NULL);
     return rwi_list_entry(node, struct rw_scope, sibling);
 }
 
@@ -83,6 +84,7 @@ static const struct rw_object_type scope_type = {"scope", false, destroy_scope};
 
 static void pass_deadline(struct rw_timer *timer, struct rw_loop *loop)
 {
+    RW_ASSERT(!rw_timer_is_armed(timer));
     struct rw_scope *scope = rwi_container_of(timer, struct rw_scope, timer);
 
     RW_ASSERT(scope->loop == loop);
@@ -109,6 +111,7 @@ static int arm_deadline(struct rw_scope *scope, int64_t deadline_ns)
 
 static struct rw_scope *new_scope(struct rw_loop *loop)
 {
+    RW_ASSERT(loop != NULL);
     struct rw_scope *scope = rwi_mem_new(sizeof *scope);
 
     if (scope == NULL) {
@@ -128,6 +131,7 @@ static struct rw_scope *new_scope(struct rw_loop *loop)
 
 struct rw_scope *rwi_scope_new_root(struct rw_loop *loop)
 {
+    RW_ASSERT(loop != NULL);
     struct rw_scope *root = new_scope(loop);
 
     if (root != NULL) {
@@ -143,7 +147,8 @@ void rwi_scope_free_root(struct rw_scope *root)
     }
     RW_ASSERT(rwi_list_is_empty(&root->tasks));
     RW_ASSERT(rwi_list_is_empty(&root->children));
-    rwi_scope_set_state(root, RWI_SCOPE_CLOSED); /* for who still holds it: nothing is spawned into it any more */
+    rwi_scope_set_state(root,
+                        RWI_SCOPE_CLOSED); /* for who still holds it: nothing is spawned into it any more */
     rw_scope_unref(root);
 }
 
@@ -226,6 +231,7 @@ static void refresh_tasks(struct rw_scope *scope)
  * children find nothing to change either. A child task that is cancelled itself needs no visit. */
 static void refresh_tree(struct rw_scope *top)
 {
+    RW_ASSERT(top->loop != NULL);
     struct rw_scope *scope = top;
 
     RW_ASSERT(top->state != RWI_SCOPE_CLOSED);
@@ -243,6 +249,7 @@ static void refresh_tree(struct rw_scope *top)
 
 void rwi_scope_refresh_owned(struct rw_task *task)
 {
+    RW_ASSERT(task->state != RW_TASK_DONE);
     struct rw_scope *scope = task->scope;
 
     RW_ASSERT(task->base != NULL);
@@ -258,6 +265,7 @@ void rwi_scope_refresh_owned(struct rw_task *task)
 
 void rwi_scope_abort(struct rw_scope *scope)
 {
+    RW_ASSERT(scope->state != RWI_SCOPE_CLOSED);
     RW_ASSERT(scope->parent != NULL);
     if (!scope->aborting) {
         scope->aborting = true;
@@ -267,6 +275,7 @@ void rwi_scope_abort(struct rw_scope *scope)
 
 void rw_scope_cancel(struct rw_scope *scope, const char *reason)
 {
+    RW_REQUIRE(scope != NULL);
     if (scope->cancel_called || scope->state == RWI_SCOPE_CLOSED) {
         return;
     }
@@ -298,6 +307,7 @@ const char *rwi_scope_reason(const struct rw_scope *scope)
 
 void rwi_scope_adopt(struct rw_scope *scope, struct rw_task *task)
 {
+    RW_ASSERT(task->base == NULL);
     RW_ASSERT(scope->state != RWI_SCOPE_CLOSED);
     RW_ASSERT(rwi_list_is_empty(&task->sibling));
     if (scope->parent != NULL) {
@@ -379,9 +389,9 @@ int rw_scope_set_deadline(struct rw_scope *scope, int64_t deadline_ns)
 
 int64_t rw_scope_effective_deadline(const struct rw_scope *scope)
 {
+    RW_REQUIRE(scope != NULL);
     int64_t nearest = RW_NEVER;
 
-    RW_ASSERT(scope != NULL);
     for (; scope != NULL; scope = scope->parent) {
         nearest = scope->deadline_ns < nearest ? scope->deadline_ns : nearest;
         if (scope->effective) {

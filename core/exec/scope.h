@@ -33,7 +33,8 @@ struct rw_scope {
     int64_t deadline_ns;
     char *name;
     char *reason;
-    struct rw_future join;    /* the future of rw_scope_join: there is one, so that waiting for children never fails */
+    struct rw_future
+        join; /* the future of rw_scope_join: there is one, so that waiting for children never fails */
     struct rw_waker joiner;   /* of the join future; borrowed */
     struct rw_value body;     /* how the body ended, once joining */
     struct rw_value failure;  /* the first that was not a cancellation; nil: none */

@@ -64,6 +64,7 @@ static void keep_failure(struct rw_scope *scope, const struct rw_value *failure)
 
 static void note_failure(struct rw_scope *scope, const struct rw_value *failure)
 {
+    RW_ASSERT(rw_is_failure(failure));
     RW_ASSERT(scope->parent != NULL);
     if ((scope->flags & RW_SCOPE_SUPERVISOR) != 0) {
         return;
@@ -182,6 +183,8 @@ struct rw_future *rw_scope_join(struct rw_scope *scope, struct rw_value body)
 /* Takes the scope out of the tree. The task's current scope is its parent from here on. */
 static void leave(struct rw_scope *scope)
 {
+    RW_ASSERT(scope->parent != NULL);
+    RW_ASSERT(rwi_list_is_empty(&scope->tasks));
     struct rw_task *owner = scope->owner;
 
     RW_ASSERT(rwi_list_is_empty(&scope->children));
@@ -219,6 +222,7 @@ static struct rw_value gather_failures(struct rw_scope *scope)
 
 static struct rw_value decide_outcome(struct rw_scope *scope)
 {
+    RW_ASSERT(scope->task_count == 0);
     bool was_cancelled = is_cancellation(&scope->body);
     bool from_outside = is_reached_from_outside(scope);
 
@@ -241,6 +245,8 @@ static struct rw_value decide_outcome(struct rw_scope *scope)
 
 int rw_scope_close(struct rw_scope *scope, struct rw_value *out)
 {
+    RW_REQUIRE(scope != NULL);
+    RW_REQUIRE(out != NULL);
     RW_REQUIRE(scope->parent != NULL);
     if (scope->state != RWI_SCOPE_JOINED || !rwi_list_is_empty(&scope->children)) {
         return RW_ERR_STATE;
@@ -257,6 +263,7 @@ int rw_scope_close(struct rw_scope *scope, struct rw_value *out)
 /* Hands a child to the parent scope; it is cancelled already and stays so by itself. */
 static void hand_up(struct rw_scope *scope, struct rw_task *task)
 {
+    RW_ASSERT(scope->effective);
     struct rw_scope *parent = scope->parent;
 
     RW_ASSERT(task->base == scope);
@@ -276,6 +283,7 @@ static void hand_up(struct rw_scope *scope, struct rw_task *task)
 
 static void hand_up_scope(struct rw_scope *scope, struct rw_scope *child)
 {
+    RW_ASSERT(child->state != RWI_SCOPE_CLOSED);
     RW_ASSERT(child->parent == scope);
     rwi_list_remove(&child->sibling);
     child->parent = rw_scope_ref(scope->parent);
@@ -285,6 +293,7 @@ static void hand_up_scope(struct rw_scope *scope, struct rw_scope *child)
 
 void rw_scope_abandon(struct rw_scope *scope)
 {
+    RW_REQUIRE(scope != NULL);
     struct rwi_list *node;
 
     RW_REQUIRE(scope->parent != NULL);
@@ -309,6 +318,7 @@ void rw_scope_abandon(struct rw_scope *scope)
 
 struct rw_scope *rw_scope_ref(struct rw_scope *scope)
 {
+    RW_REQUIRE(scope != NULL);
     RW_ASSERT(scope->object.ref_count > 0);
     rw_object_ref(&scope->object);
     return scope;
@@ -324,45 +334,63 @@ void rw_scope_unref(struct rw_scope *scope)
 
 struct rw_object *rw_scope_object(struct rw_scope *scope)
 {
+    RW_REQUIRE(scope != NULL);
+    RW_ASSERT(scope->object.ref_count > 0);
     return &scope->object;
 }
 
 uint64_t rw_scope_id(const struct rw_scope *scope)
 {
+    RW_REQUIRE(scope != NULL);
+    RW_ASSERT(scope->object.ref_count > 0);
     return scope->id;
 }
 
 bool rw_scope_is_open(const struct rw_scope *scope)
 {
+    RW_REQUIRE(scope != NULL);
+    RW_ASSERT(scope->object.ref_count > 0);
     return scope->state == RWI_SCOPE_OPEN || (scope->state == RWI_SCOPE_JOINING && scope->task_count > 0);
 }
 
 bool rw_scope_is_cancelled(const struct rw_scope *scope)
 {
+    RW_REQUIRE(scope != NULL);
+    RW_ASSERT(scope->object.ref_count > 0);
     return scope->effective;
 }
 
 bool rw_scope_cancel_called(const struct rw_scope *scope)
 {
+    RW_REQUIRE(scope != NULL);
+    RW_ASSERT(scope->object.ref_count > 0);
     return scope->cancel_called;
 }
 
 bool rw_scope_deadline_passed(const struct rw_scope *scope)
 {
+    RW_REQUIRE(scope != NULL);
+    RW_ASSERT(!scope->deadline_passed || scope->cancel_called);
     return scope->deadline_passed;
 }
 
 bool rw_scope_caught(const struct rw_scope *scope)
 {
+    RW_REQUIRE(scope != NULL);
+    RW_ASSERT(scope->object.ref_count > 0);
     return scope->caught;
 }
 
 size_t rw_scope_child_count(const struct rw_scope *scope)
 {
+    RW_REQUIRE(scope != NULL);
+    RW_ASSERT(scope->object.ref_count > 0);
     return scope->task_count;
 }
 
 int64_t rw_scope_deadline(const struct rw_scope *scope)
 {
+    RW_REQUIRE(scope != NULL);
+    RW_ASSERT(scope->object.ref_count > 0);
     return scope->deadline_ns;
 }

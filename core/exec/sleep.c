@@ -149,6 +149,7 @@ struct rw_future *rw_yield_now(struct rw_loop *loop)
 
 int64_t rw_deadline_after(const struct rw_loop *loop, int64_t delay_ns)
 {
+    RW_REQUIRE(loop != NULL);
     int64_t now_ns = rwi_executor_of(loop)->now_ns;
     int64_t deadline_ns;
 
@@ -181,6 +182,7 @@ static void fire_timeout(struct rw_timer *timer, struct rw_loop *loop)
 
 static enum rw_poll end_timeout(struct timeout_future *timeout, struct rw_value *out)
 {
+    RW_ASSERT((timeout->base.state & RW_FUTURE_POLLED) != 0);
     rw_timer_disarm(timeout->loop, &timeout->timer);
     if (timeout->expired && rw_is_failure(out) && out->code == RW_ERR_CANCELLED) {
         bool from_outside = (timeout->base.state & RW_FUTURE_CANCELLED) != 0;

@@ -44,11 +44,15 @@ static void set_state(struct rw_task *task, enum rw_task_state state)
 
 static struct rw_task *task_of_object(struct rw_object *object)
 {
+    RW_ASSERT(object != NULL);
+    RW_ASSERT(!object->type->shared);
     return rwi_container_of(object, struct rw_task, object);
 }
 
 bool rwi_task_check(const struct rw_task *task)
 {
+    RW_REQUIRE(task->id > 0);
+    RW_REQUIRE((task->base == NULL) == (task->scope == NULL));
     RW_REQUIRE(task->loop != NULL);
     RW_REQUIRE(task->state <= RW_TASK_DONE);
     RW_REQUIRE((task->future == NULL) == (task->state == RW_TASK_DONE));
@@ -73,6 +77,9 @@ static void report_unhandled(struct rw_task *task)
 
 void rwi_task_destroy(struct rw_task *task)
 {
+    RW_ASSERT(task->object.ref_count == 0);
+    RW_ASSERT(task->base == NULL);
+    RW_ASSERT(task->future == NULL);
     struct rw_loop *loop = task->loop;
 
     RW_ASSERT(task->state == RW_TASK_DONE);
@@ -110,6 +117,7 @@ static void queue(struct rw_task *task)
 
 void rw_task_wake(struct rw_task *task)
 {
+    RW_ASSERT(task->object.ref_count > 0);
     if (rwi_likely(task->state == RW_TASK_WAITING)) {
         queue(task);
     } else if (task->state == RW_TASK_RUNNING) {
@@ -131,6 +139,8 @@ static void wake_joiners(struct rwi_list *joiners)
 /* The one way into DONE. `value` is taken. */
 static void finish(struct rw_task *task, struct rw_value value)
 {
+    RW_ASSERT(task->state != RW_TASK_WAITING || task->job.next == NULL);
+    RW_ASSERT(task->base != NULL);
     struct rwi_list joiners;
     struct rw_future *future = task->future;
 
@@ -164,6 +174,7 @@ static void finish(struct rw_task *task, struct rw_value value)
 
 void rwi_task_kill(struct rw_task *task)
 {
+    RW_ASSERT(task->object.ref_count > 0);
     RW_ASSERT(task->state != RW_TASK_RUNNING);
     RW_ASSERT(task->state != RW_TASK_DONE);
     finish(task, rw_failure(RW_ERR_CANCELLED));
@@ -171,11 +182,13 @@ void rwi_task_kill(struct rw_task *task)
 
 static void wake_by_waker(void *data)
 {
+    RW_ASSERT(data != NULL);
     rw_task_wake(data);
 }
 
 static struct rw_waker clone_waker(void *data)
 {
+    RW_ASSERT(data != NULL);
     return rwi_remote_waker(data);
 }
 
@@ -190,12 +203,14 @@ static const struct rw_waker_vtable task_waker = {clone_waker, wake_by_waker, dr
 /* A task cancelled before its first run never runs. */
 static bool is_still_born(const struct rw_task *task)
 {
+    RW_ASSERT(task->future != NULL);
     RW_ASSERT(task->state == RW_TASK_RUNNING);
     return !task->started && task->effective;
 }
 
 static void run_task(struct rw_job *job, struct rw_loop *loop)
 {
+    RW_ASSERT(job->next == NULL);
     struct rwi_executor *executor = rwi_executor_of(loop);
     struct rw_task *task = rwi_container_of(job, struct rw_task, job);
     struct rw_context cx = {{&task_waker, task}, loop, task};
@@ -228,6 +243,8 @@ static void run_task(struct rw_job *job, struct rw_loop *loop)
 /* Field by field: compilers clear a structure of this size as a whole in a way that takes longer than all the rest. */
 static void init_task(struct rw_task *task, struct rw_loop *loop, struct rw_future *future)
 {
+    RW_ASSERT(future != NULL);
+    RW_ASSERT(loop != NULL);
     task->job = (struct rw_job){NULL, run_task};
     task->object = (struct rw_object){&task_type, 2}; /* the caller's and the executor's */
     task->loop = loop;
@@ -279,6 +296,7 @@ struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future,
 
 struct rw_task *rw_task_ref(struct rw_task *task)
 {
+    RW_REQUIRE(task != NULL);
     RW_ASSERT(task->object.ref_count > 0);
     task->object.ref_count++;
     return task;
@@ -298,12 +316,14 @@ void rw_task_detach(struct rw_task *task)
 
 bool rw_task_is_done(const struct rw_task *task)
 {
+    RW_REQUIRE(task != NULL);
     RW_ASSERT(task->object.ref_count > 0);
     return task->state == RW_TASK_DONE;
 }
 
 const struct rw_value *rw_task_value(struct rw_task *task)
 {
+    RW_REQUIRE(task != NULL);
     RW_ASSERT(task->object.ref_count > 0);
     if (task->state != RW_TASK_DONE) {
         return NULL;
@@ -314,18 +334,21 @@ const struct rw_value *rw_task_value(struct rw_task *task)
 
 void rw_task_mark_seen(struct rw_task *task)
 {
+    RW_REQUIRE(task != NULL);
     RW_ASSERT(task->object.ref_count > 0);
     task->seen = true;
 }
 
 uint64_t rw_task_id(const struct rw_task *task)
 {
+    RW_REQUIRE(task != NULL);
     RW_ASSERT(task->id > 0);
     return task->id;
 }
 
 struct rw_loop *rw_task_loop(const struct rw_task *task)
 {
+    RW_REQUIRE(task != NULL);
     RW_ASSERT(task->loop != NULL);
     return task->loop;
 }
@@ -339,12 +362,14 @@ struct rw_scope *rw_task_scope(const struct rw_task *task)
 
 struct rw_object *rw_task_object(struct rw_task *task)
 {
+    RW_REQUIRE(task != NULL);
     RW_ASSERT(task->object.type == &task_type);
     return &task->object;
 }
 
 struct rw_task *rw_task_of(const struct rw_value *value)
 {
+    RW_REQUIRE(value != NULL);
     RW_ASSERT(value->kind <= RW_KIND_NATIVE);
     if (value->kind != RW_KIND_HANDLE || value->as.handle->type != &task_type) {
         return NULL;
@@ -354,6 +379,7 @@ struct rw_task *rw_task_of(const struct rw_value *value)
 
 struct rw_task *rw_task_current(const struct rw_loop *loop)
 {
+    RW_REQUIRE(loop != NULL);
     RW_ASSERT(loop != NULL);
     return rwi_executor_of(loop)->current;
 }
@@ -362,6 +388,7 @@ void rw_loop_set_unhandled(struct rw_loop *loop,
                            void (*unhandled)(void *arg, struct rw_task *task, const struct rw_value *value),
                            void *arg)
 {
+    RW_REQUIRE(loop != NULL);
     struct rwi_executor *executor = rwi_executor_of(loop);
 
     RW_ASSERT(loop != NULL);

@@ -61,6 +61,7 @@ static void sift_up(struct rwi_timers *timers, uint32_t index, struct rwi_timer_
 
 static uint32_t least_child(const struct rwi_timers *timers, uint32_t index)
 {
+    RW_ASSERT(first_child_of(index) <= timers->count);
     uint32_t first = first_child_of(index);
     uint32_t last = first + ARITY - 1 < timers->count ? first + ARITY - 1 : timers->count;
     uint32_t least = first;
@@ -89,6 +90,7 @@ static void sift_down(struct rwi_timers *timers, uint32_t index, struct rwi_time
 
 static void settle(struct rwi_timers *timers, uint32_t index, struct rwi_timer_entry entry)
 {
+    RW_ASSERT(index <= timers->count);
     if (index > 1 && comes_before(&entry, &timers->entries[parent_of(index)])) {
         sift_up(timers, index, entry);
     } else {
@@ -171,6 +173,7 @@ void rwi_timers_disarm(struct rwi_timers *timers, struct rw_timer *timer)
 
 int64_t rwi_timers_deadline(const struct rwi_timers *timers)
 {
+    RW_ASSERT(timers->count == 0 || timers->entries[1].timer->position == 1);
     return timers->count == 0 ? RW_NEVER : timers->entries[1].deadline_ns;
 }
 

@@ -63,6 +63,7 @@ static void take_remote(struct rwi_inbox_node *node, struct rw_loop *loop)
 /* Any thread. False when the task is done or its loop gone. */
 static bool ask(struct rwi_remote *remote, uint32_t bit)
 {
+    RW_ASSERT(remote->inbox != NULL);
     uint32_t before = __atomic_fetch_or(&remote->asked, bit, __ATOMIC_ACQ_REL);
 
     if ((before & DONE) != 0) {
@@ -101,6 +102,7 @@ static struct rwi_remote *need_remote(struct rw_task *task)
 
 void rwi_remote_detach(struct rw_task *task)
 {
+    RW_ASSERT(task->state == RW_TASK_DONE);
     struct rwi_remote **place = rwi_extra_remote(task, false);
     struct rwi_remote *remote = place != NULL ? *place : NULL;
 
@@ -214,6 +216,7 @@ static struct rwi_remote *remote_of(struct rw_abort_handle *handle)
 
 struct rw_abort_handle *rw_task_abort_handle(struct rw_task *task)
 {
+    RW_REQUIRE(task != NULL);
     struct rwi_remote *remote;
 
     if (task->state == RW_TASK_DONE) {
