@@ -2,7 +2,8 @@
  *
  * args.c - arguments that many functions take: durations, integers, and whatever can be awaited.
  *
- * All of these raise on a wrong argument and leave nothing behind: a future is made only after its argument was found good. */
+ * All of these raise on a wrong argument and leave nothing behind: a future is made only after its argument was
+ * found good. */
 #include <math.h>
 
 #include "lua/state.h"

@@ -2,10 +2,10 @@
  *
  * await.c - the one function by which Lua code waits.
  *
- * rwl_suspend polls the future at once, with the running task's own context: what is ready never leaves the thread. Only what
- * is pending is handed to the driver, by yielding. Another way to suspend (parking the C stack) would replace the last
- * lines of rwl_suspend and nothing else. Invariant: every function that ends in rwl_suspend has asked rwl_check_awaiting before
- * it made its future, so that nothing is left behind where one cannot await. */
+ * rwl_suspend polls the future at once, with the running task's own context: what is ready never leaves the thread.
+ * Only what is pending is handed to the driver, by yielding. Another way to suspend (parking the C stack) would
+ * replace the last lines of rwl_suspend and nothing else. Invariant: every function that ends in rwl_suspend has
+ * asked rwl_check_awaiting before it made its future, so that nothing is left behind where one cannot await. */
 #include "lua/state.h"
 
 #if LUA_VERSION_NUM >= 503

@@ -2,12 +2,12 @@
  *
  * blocking.c - Lua functions that block, run on a pool in a lua_State of their own.
  *
- * What crosses is portable: arguments and results travel encoded, a function as its bytecode or by the name of its module. So
- * nothing of the caller's state is touched by the other thread. Invariant: a job owns all its memory, and is freed once
- * on the loop's thread, whether it ran or not.
+ * What crosses is portable: arguments and results travel encoded, a function as its bytecode or by the name of its
+ * module. So nothing of the caller's state is touched by the other thread. Invariant: a job owns all its memory,
+ * and is freed once on the loop's thread, whether it ran or not.
  *
- * Rejected: keeping a state per thread. A fresh one costs some 50 us, and what one job leaves in globals is no business of
- * the next. */
+ * Rejected: keeping a state per thread. A fresh one costs some 50 us, and what one job leaves in globals is no
+ * business of the next. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +22,8 @@ struct job {
     bool by_name;
 };
 
-/* ---- on the pool's thread ------------------------------------------------------------------------------------------------ */
+/* ---- on the pool's thread
+ * ------------------------------------------------------------------------------------------------ */
 
 static void set_path(lua_State *L, const char *field, const struct rw_value *value)
 {
@@ -167,7 +168,8 @@ static void run_job(void *arg, struct rw_value *out)
     job->result = rw_nil();
 }
 
-/* ---- on the loop's thread ------------------------------------------------------------------------------------------------ */
+/* ---- on the loop's thread
+ * ------------------------------------------------------------------------------------------------ */
 
 static void drop_job(void *arg)
 {

@@ -2,11 +2,11 @@
  *
  * boundary.c - whether the C function that asks may be suspended, before it tries.
  *
- * Lua 5.3 and later and LuaJIT answer that themselves. 5.1 and 5.2 only raise, from inside lua_yield, an error that names no
- * cause and comes too late to take the operation back. They count the C calls in progress in a pair of 16-bit
- * fields of lua_State whose place no header tells. It is found by watching: a probe calls itself three levels deep and
- * looks which pair of fields counts along. Invariant: the offset is used only if exactly that pattern was seen; if not,
- * the answer is "yes" and Lua's own error is what the caller gets.
+ * Lua 5.3 and later and LuaJIT answer that themselves. 5.1 and 5.2 only raise, from inside lua_yield, an error that
+ * names no cause and comes too late to take the operation back. They count the C calls in progress in a pair of
+ * 16-bit fields of lua_State whose place no header tells. It is found by watching: a probe calls itself three
+ * levels deep and looks which pair of fields counts along. Invariant: the offset is used only if exactly that
+ * pattern was seen; if not, the answer is "yes" and Lua's own error is what the caller gets.
  *
  * Rejected: walking the stack with lua_getinfo. It costs as much as the await and does not see metamethods. */
 #include <string.h>
@@ -59,7 +59,8 @@ static int field(const void *memory, int offset)
     return number;
 }
 
-/* 5.1: the depth now, then the depth at which the thread was resumed. 5.2: calls that forbid yielding, then all calls. */
+/* 5.1: the depth now, then the depth at which the thread was resumed. 5.2: calls that forbid yielding, then all
+ * calls. */
 static bool counts_along(const struct samples *samples, int offset)
 {
     for (int depth = 0; depth < DEPTH; depth++) {

@@ -2,15 +2,14 @@
  *
  * box.c - the userdata types: one table of what they are, and how a box is pushed, recognised and ended.
  *
- * A box holds one reference to a counted thing of the core; closing it, collecting it and leaving a <close> block all end
- * that reference once. A type is told by the address of its metatable, which stays anchored in the registry as long as
- * the state lives. Boxes are
- * listed in the state's record, so that the end of a loop can empty those that are left. Invariant: `thing` is NULL exactly
- * when the reference is gone.
+ * A box holds one reference to a counted thing of the core; closing it, collecting it and leaving a <close> block
+ * all end that reference once. A type is told by the address of its metatable, which stays anchored in the registry
+ * as long as the state lives. Boxes are listed in the state's record, so that the end of a loop can empty those
+ * that are left. Invariant: `thing` is NULL exactly when the reference is gone.
  *
- * Handles that come back from elsewhere are looked up in a weak table by the address of their object, so that one object
- * is one userdata. The entry goes before the box's finalizer runs; one whose box was emptied meanwhile (a task let go of, the end
- * of a simulation) does not count, since its address may be another object's by then. */
+ * Handles that come back from elsewhere are looked up in a weak table by the address of their object, so that one
+ * object is one userdata. The entry goes before the box's finalizer runs; one whose box was emptied meanwhile (a
+ * task let go of, the end of a simulation) does not count, since its address may be another object's by then. */
 #include <string.h>
 
 #include "lua/state.h"

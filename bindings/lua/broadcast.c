@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * broadcast.c - one sender's values to all receivers (broadcast), and one value that changes (watch). */
+ * broadcast.c - one sender's values to all receivers (broadcast), and one value that changes (watch).
+ *
+ * Each box holds one reference; closing a receiver's box ends it, so that it no longer counts as somebody who
+ * listens. Invariant: a box that is empty is closed for good. */
 #include "lua/state.h"
 
 static int new_broadcast(lua_State *L)

@@ -2,8 +2,8 @@
  *
  * channel.c - the two ends of a channel, and permits.
  *
- * A closed end keeps its object: operations on it answer nil, "closed", "closed". What is sent over a SHARED channel is copied, since
- * its receiver may be on another thread; the boxes remember which sort theirs is. */
+ * A closed end keeps its object: operations on it answer nil, "closed", "closed". What is sent over a SHARED
+ * channel is copied, since its receiver may be on another thread; the boxes remember which sort theirs is. */
 #include <math.h>
 
 #include "lua/state.h"

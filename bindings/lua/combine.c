@@ -2,8 +2,8 @@
  *
  * combine.c - join and first: several futures awaited as one.
  *
- * Arguments are judged before the first future is made, so that a wrong one leaves nothing behind. Functions among them become
- * tasks that are cancelled when they are not needed any more. */
+ * Arguments are judged before the first future is made, so that a wrong one leaves nothing behind. Functions among
+ * them become tasks that are cancelled when they are not needed any more. */
 #include <stdlib.h>
 
 #include "lua/state.h"

@@ -2,8 +2,8 @@
  *
  * compat.h - one face for Lua 5.1, 5.2, 5.3, 5.4, 5.5 and LuaJIT.
  *
- * LuaJIT and PUC 5.1 share an ABI, so a module built against either may be loaded by the other: what differs between
- * the two is asked at run time, through symbols that only LuaJIT has (weak here).
+ * LuaJIT and PUC 5.1 share an ABI, so a module built against either may be loaded by the other: what differs
+ * between the two is asked at run time, through symbols that only LuaJIT has (weak here).
  */
 #ifndef RWL_COMPAT_H
 #define RWL_COMPAT_H

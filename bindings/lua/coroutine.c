@@ -7,11 +7,11 @@
  *                        |  \---rwl_try-------> CALLING --in a new thread-------> RUNNING   (5.1)
  *                        `--returned or raised--> ENDED
  *
- * The thread is anchored once, in an array slot of the registry; a thread that has ended waits there for the next function.
- * Invariant: `root` is NULL exactly when no slot is held. Where Lua has continuations the outcome of an await is turned
- * into results inside the thread (await.c). On 5.1 and LuaJIT it is done before the thread goes on, on the service
- * thread: there no pcall can be active in a suspended 5.1 thread, so a failure simply ends it; on LuaJIT a trampoline
- * around each awaiting function raises what it is told to. */
+ * The thread is anchored once, in an array slot of the registry; a thread that has ended waits there for the next
+ * function. Invariant: `root` is NULL exactly when no slot is held. Where Lua has continuations the outcome of an
+ * await is turned into results inside the thread (await.c). On 5.1 and LuaJIT it is done before the thread goes on,
+ * on the service thread: there no pcall can be active in a suspended 5.1 thread, so a failure simply ends it; on
+ * LuaJIT a trampoline around each awaiting function raises what it is told to. */
 #include <string.h>
 
 #include "lua/state.h"
@@ -21,7 +21,8 @@ static struct rwl_coroutine *coroutine_of(struct rwh_coroutine *base)
     return (struct rwl_coroutine *)base;
 }
 
-/* ---- what goes in ------------------------------------------------------------------------------------------------------ */
+/* ---- what goes in
+ * ------------------------------------------------------------------------------------------------------ */
 
 #if RWL_HAS_YIELDK
 
@@ -93,7 +94,8 @@ static int deliver(struct rwl_coroutine *self, struct rw_value in, int *status)
 
 #endif
 
-/* ---- what comes out ----------------------------------------------------------------------------------------------------- */
+/* ---- what comes out
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void retire_thread(struct rwl_coroutine *self, int status)
 {
@@ -182,7 +184,8 @@ static enum rwh_step end_stray(struct rwl_coroutine *self, struct rw_value *out)
     return RWH_DONE;
 }
 
-/* ---- the turn in between -------------------------------------------------------------------------------------------------- */
+/* ---- the turn in between
+ * -------------------------------------------------------------------------------------------------- */
 
 static enum rwh_step run(struct rwl_coroutine *self, int count, int status, struct rw_future **leaf,
                          struct rw_value *out)

@@ -2,15 +2,17 @@
  *
  * error.c - failures of the core as Lua sees them, and Lua errors as the core sees them.
  *
- * What the world does to an operation is returned: nil, message, code. Misuse, cancellation and what scripts raise is thrown. What is
- * thrown is an error object (a box with fields message, code, traceback, ...; its tostring is the message), except that
- * a value other than a string that Lua raised itself comes back as the same value: it rides along as the error's
- * native. Invariant: an error that went through another language and back is the same object there, and here. */
+ * What the world does to an operation is returned: nil, message, code. Misuse, cancellation and what scripts raise
+ * is thrown. What is thrown is an error object (a box with fields message, code, traceback, ...; its tostring is
+ * the message), except that a value other than a string that Lua raised itself comes back as the same value: it
+ * rides along as the error's native. Invariant: an error that went through another language and back is the same
+ * object there, and here. */
 #include <string.h>
 
 #include "lua/state.h"
 
-/* ---- from the core to Lua ------------------------------------------------------------------------------------------- */
+/* ---- from the core to Lua
+ * ------------------------------------------------------------------------------------------- */
 
 static void push_new_error(lua_State *L, struct rwl_state *state, const struct rw_value *value)
 {
@@ -125,7 +127,8 @@ int rwl_push_status(lua_State *L, struct rwl_state *state, int code)
     return 1;
 }
 
-/* ---- from Lua to the core ------------------------------------------------------------------------------------------- */
+/* ---- from Lua to the core
+ * ------------------------------------------------------------------------------------------- */
 
 static void add_frame(lua_State *L, luaL_Buffer *buffer, const lua_Debug *frame)
 {
@@ -237,7 +240,8 @@ struct rw_value rwl_failure_at(lua_State *L, struct rwl_state *state, int index,
     return rw_failure_of(raised.error);
 }
 
-/* ---- the object ------------------------------------------------------------------------------------------------------ */
+/* ---- the object
+ * ------------------------------------------------------------------------------------------------------ */
 
 static int error_text(lua_State *L)
 {

@@ -14,7 +14,8 @@ struct face_call {
     struct rwl_coroutine *coroutine;
 };
 
-/* Calls function(call) with `count` values from the top of the stack as its further arguments; `results` are left. */
+/* Calls function(call) with `count` values from the top of the stack as its further arguments; `results` are
+ * left. */
 static int protect(lua_State *L, lua_CFunction function, struct face_call *call, int count, int results)
 {
     if (!lua_checkstack(L, count + 8)) {

@@ -2,9 +2,9 @@
  *
  * future.c - futures as Lua values: promises completed by hand, what is made of them, and awaiting anything.
  *
- * A promise and a task can be awaited any number of times; a future made by a combinator is lazy and awaited once. The functions given to
- * and_then and or_else run as coroutines inside the awaiting task, so they may await themselves; the pure Lua part
- * makes map of and_then, and awaits the futures that they return. */
+ * A promise and a task can be awaited any number of times; a future made by a combinator is lazy and awaited once.
+ * The functions given to and_then and or_else run as coroutines inside the awaiting task, so they may await
+ * themselves; the pure Lua part makes map of and_then, and awaits the futures that they return. */
 #include "lua/state.h"
 
 /* How a future box fails: by raising (0), or, for operations, with nil, message, code. */

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * listener.c - connecting, listening, accepting, resolving. The pure Lua part groups these as rw.tcp, rw.unix and rw.dns. */
+ * listener.c - connecting, listening, accepting, resolving. The pure Lua part groups these as rw.tcp, rw.unix and
+ * rw.dns.
+ *
+ * Arguments are judged before anything is opened; what the system refuses comes back as nil, message, code. Invariant: a
+ * listener or socket exists only inside a box, which closes it when it is collected. */
 #include <errno.h>
 #include <string.h>
 

@@ -2,8 +2,9 @@
  *
  * loop.c - the state's loop: run to the end, turned by a host, looked into.
  *
- * rw.run runs one function as a task, then ends every task that is left, as a scope around the whole program would. While it
- * waits the calling Lua thread is the `from` of each resume. Invariant: outside a turn no coroutine is current. */
+ * rw.run runs one function as a task, then ends every task that is left, as a scope around the whole program would.
+ * While it waits the calling Lua thread is the `from` of each resume. Invariant: outside a turn no coroutine is
+ * current. */
 #include <string.h>
 #include <unistd.h>
 
@@ -51,7 +52,8 @@ void rwl_end_loop(struct rwl_state *state, struct rw_loop *loop)
     rw_loop_free(loop);
 }
 
-/* ---- the tasks that are there -------------------------------------------------------------------------------------------- */
+/* ---- the tasks that are there
+ * -------------------------------------------------------------------------------------------- */
 
 static struct rwl_coroutine *coroutine_at(struct rwl_list *node)
 {
@@ -198,7 +200,8 @@ static int stats(lua_State *L)
     return 1;
 }
 
-/* ---- run ------------------------------------------------------------------------------------------------------------------- */
+/* ---- run --------------------------------------------------------------------------------------------------------
+ * ----------- */
 
 /* The error object that leaves rw.run: its tostring shows the traceback, since nobody else will. */
 static int raise_at_top(lua_State *L, struct rwl_state *state, struct rw_value failure)
@@ -276,7 +279,8 @@ static int run(lua_State *L)
     return count;
 }
 
-/* ---- guest mode ------------------------------------------------------------------------------------------------------------ */
+/* ---- guest mode
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static int get_loop(lua_State *L)
 {

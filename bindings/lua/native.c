@@ -2,10 +2,10 @@
  *
  * native.c - Lua values that travel as themselves.
  *
- * A native anchors one Lua value in an array slot of the registry; whoever gets it back in the same state gets the same
- * value. Natives are counted and may be held by anything (a channel, another host), for longer than the lua_State lives:
- * so they are listed in the state's record, and closing the state makes them empty. Invariant: a native holds a slot
- * exactly while it is in that list. */
+ * A native anchors one Lua value in an array slot of the registry; whoever gets it back in the same state gets the
+ * same value. Natives are counted and may be held by anything (a channel, another host), for longer than the
+ * lua_State lives: so they are listed in the state's record, and closing the state makes them empty. Invariant: a
+ * native holds a slot exactly while it is in that list. */
 #include <stdlib.h>
 
 #include "lua/state.h"

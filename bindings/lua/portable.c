@@ -2,9 +2,9 @@
  *
  * portable.c - copies of Lua tables for other hosts and threads, and the marks by which a table says what it is.
  *
- * A table is a list when it is marked so or its keys are exactly 1..n with n > 0; else it is a map. Copying stops with an error at
- * RW_VALUE_DEPTH_MAX levels, which is also how a cycle is found: nothing else bounds it. rw.null stands for nil where a
- * table cannot hold one. */
+ * A table is a list when it is marked so or its keys are exactly 1..n with n > 0; else it is a map. Copying stops
+ * with an error at RW_VALUE_DEPTH_MAX levels, which is also how a cycle is found: nothing else bounds it. rw.null
+ * stands for nil where a table cannot hold one. */
 #include <string.h>
 
 #include "lua/state.h"

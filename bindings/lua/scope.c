@@ -2,9 +2,9 @@
  *
  * scope.c - scopes: entered, spawned into, and left in one awaiting step.
  *
- * The pure Lua part calls the body in protected mode between enter and leave. A record per scope is linked to the coroutine
- * that entered it, so that dropping the coroutine abandons what it had open. Invariant: `owner` is set exactly while
- * the scope is open; the records of a coroutine are linked innermost first. */
+ * The pure Lua part calls the body in protected mode between enter and leave. A record per scope is linked to the
+ * coroutine that entered it, so that dropping the coroutine abandons what it had open. Invariant: `owner` is set
+ * exactly while the scope is open; the records of a coroutine are linked innermost first. */
 #include <stdlib.h>
 
 #include "lua/state.h"

@@ -2,9 +2,10 @@
  *
  * select.c - rw.select: one of several things, and exactly that one.
  *
- * Each argument is a table: {rx, "receive"}, {tx, "send", value}, {future or task or function}, {timeout = s}, {default =
- * true}; one without any of these is options ({biased = true}). Arguments are judged first, then the cases are made.
- * The winner's number is learnt by a thin future around the core's, which writes it where the finisher finds it. */
+ * Each argument is a table: {rx, "receive"}, {tx, "send", value}, {future or task or function}, {timeout = s},
+ * {default = true}; one without any of these is options ({biased = true}). Arguments are judged first, then the
+ * cases are made. The winner's number is learnt by a thin future around the core's, which writes it where the
+ * finisher finds it. */
 #include <string.h>
 
 #include "lua/state.h"
@@ -42,7 +43,8 @@ static void drop_selection(struct rw_future *self)
 
 static const struct rw_future_vtable vtable = {"select", 0, poll_selection, cancel_selection, drop_selection};
 
-/* Which kind of case the table at `index` is; leaves its first item and, for a send, its value on the stack. -1: options. */
+/* Which kind of case the table at `index` is; leaves its first item and, for a send, its value on the stack. -1:
+ * options. */
 static int judge(lua_State *L, struct rwl_state *state, int index)
 {
     luaL_checktype(L, index, LUA_TTABLE);

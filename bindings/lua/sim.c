@@ -2,8 +2,8 @@
  *
  * sim.c - the simulation, for ropewalk.testing: a loop with virtual time in the place of the state's own.
  *
- * begin puts a simulated loop where the state's loop is, end takes it away again and empties every box that was made on it.
- * Invariant: `sim` is set exactly while the state's loop is the simulated one. */
+ * begin puts a simulated loop where the state's loop is, end takes it away again and empties every box that was
+ * made on it. Invariant: `sim` is set exactly while the state's loop is the simulated one. */
 #include "lua/state.h"
 
 static uint32_t number_field(lua_State *L, const char *name, double scale)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * sink.c - sinks, and forward, which takes a stream and a sink and moves all items. */
+ * sink.c - sinks, and forward, which takes a stream and a sink and moves all items.
+ *
+ * A sink is shared by its box and by what sends into it; forward empties both boxes it is given. Invariant: a stream or
+ * sink that was given to forward has no second user. */
 #include "lua/state.h"
 
 static int push_sink(lua_State *L, struct rwl_state *state, struct rw_sink *sink)

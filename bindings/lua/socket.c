@@ -2,10 +2,10 @@
  *
  * socket.c - byte streams over TCP and Unix sockets.
  *
- * read and write try at once, from and into a buffer on the C stack, without a future, as long as the task has budget and is not
- * cancelled; only what must wait becomes a future. Formats are those of io.read: "l", "L", "a" or a number, with or
- * without a star; none at all means whatever is there. Invariant: a partial line at the end of the stream is given out
- * as the last line, as io.lines does. */
+ * read and write try at once, from and into a buffer on the C stack, without a future, as long as the task has
+ * budget and is not cancelled; only what must wait becomes a future. Formats are those of io.read: "l", "L", "a" or
+ * a number, with or without a star; none at all means whatever is there. Invariant: a partial line at the end of
+ * the stream is given out as the last line, as io.lines does. */
 #include <string.h>
 
 #include "lua/state.h"

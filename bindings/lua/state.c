@@ -2,10 +2,10 @@
  *
  * state.c - the record of a lua_State: made, found, closed.
  *
- * One record per lua_State, held by a userdata in the registry whose finalizer closes it. That userdata is the first thing with a
- * finalizer that the module makes, so lua_close finalizes it last. A record is counted, because natives and coroutines
- * may be held by the core for longer than the state lives. Invariant: `L` is NULL exactly when the state has been closed;
- * from then on nothing of Lua is touched and no script is entered. */
+ * One record per lua_State, held by a userdata in the registry whose finalizer closes it. That userdata is the
+ * first thing with a finalizer that the module makes, so lua_close finalizes it last. A record is counted, because
+ * natives and coroutines may be held by the core for longer than the state lives. Invariant: `L` is NULL exactly
+ * when the state has been closed; from then on nothing of Lua is touched and no script is entered. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +46,8 @@ struct rwl_state *rwl_state_of(lua_State *L)
     return holder != NULL ? *holder : NULL;
 }
 
-/* ---- protection --------------------------------------------------------------------------------------------------------- */
+/* ---- protection
+ * --------------------------------------------------------------------------------------------------------- */
 
 int rwl_protect(struct rwl_state *state, lua_CFunction function, void *argument)
 {
@@ -65,9 +66,11 @@ int rwl_protect(struct rwl_state *state, lua_CFunction function, void *argument)
     return status == LUA_ERRMEM ? RW_ERR_NOMEM : RW_ERR_SCRIPT;
 }
 
-/* ---- functions ---------------------------------------------------------------------------------------------------------- */
+/* ---- functions
+ * ---------------------------------------------------------------------------------------------------------- */
 
-/* LuaJIT: a frame that can raise, around each awaiting function; compiled anew for each, so that traces do not mix. */
+/* LuaJIT: a frame that can raise, around each awaiting function; compiled anew for each, so that traces do not
+ * mix. */
 static const char trampoline[] = "local %s, raise_, error_, select_ = ...\n"
                                  "local function finish(...)\n"
                                  "  if (...) == raise_ then error_(select_(2, ...), 0) end\n"
@@ -126,7 +129,8 @@ static int main_ended(lua_State *L, int status, lua_KContext context)
     return lua_gettop(L) - 1;
 }
 
-/* The root of each task: errors are caught where <close> variables may still await, with the traceback of where they were raised. */
+/* The root of each task: errors are caught where <close> variables may still await, with the traceback of where
+ * they were raised. */
 static int run_main(lua_State *L)
 {
     lua_pushvalue(L, lua_upvalueindex(2));
@@ -181,7 +185,8 @@ void rwl_push_main(lua_State *L, struct rwl_state *state, bool calls_c)
 }
 #endif
 
-/* ---- the end -------------------------------------------------------------------------------------------------------------- */
+/* ---- the end
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void close_state(struct rwl_state *state)
 {
@@ -228,7 +233,8 @@ void rwl_close(lua_State *L)
     }
 }
 
-/* ---- the beginning -------------------------------------------------------------------------------------------------------- */
+/* ---- the beginning
+ * -------------------------------------------------------------------------------------------------------- */
 
 static struct rwl_state *make_record(lua_State *L)
 {

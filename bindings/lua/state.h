@@ -2,9 +2,9 @@
  *
  * state.h - what the files of the Lua binding share: the record of a state, boxes, coroutines, awaiting.
  *
- * Every C function of the module is a closure with the record as its first upvalue, so that an operation finds it with
- * one pointer read; rwl_state() is that read. Functions marked "raises" may leave by a Lua error and are only called from
- * Lua; all others may be called from the loop, outside any protected call.
+ * Every C function of the module is a closure with the record as its first upvalue, so that an operation finds it
+ * with one pointer read; rwl_state() is that read. Functions marked "raises" may leave by a Lua error and are only
+ * called from Lua; all others may be called from the loop, outside any protected call.
  */
 #ifndef RWL_STATE_H
 #define RWL_STATE_H
@@ -18,7 +18,8 @@
 struct rwl_state;
 struct rwl_coroutine;
 
-/* ---- types of boxed things ------------------------------------------------------------------------------------- */
+/* ---- types of boxed things
+ * ------------------------------------------------------------------------------------- */
 
 enum rwl_type_id {
     RWL_TASK,
@@ -51,8 +52,8 @@ enum rwl_type_id {
     RWL_TYPE_COUNT
 };
 
-/* Whether a function may suspend. AWAITS_ONE: it takes at most three arguments beyond `self` and gives one value that is no
- * failure, or nil, message, code; LuaJIT's trampoline then needs no varargs. */
+/* Whether a function may suspend. AWAITS_ONE: it takes at most three arguments beyond `self` and gives one value
+ * that is no failure, or nil, message, code; LuaJIT's trampoline then needs no varargs. */
 enum rwl_awaits { RWL_PLAIN, RWL_AWAITS, RWL_AWAITS_ONE };
 
 struct rwl_method {
@@ -61,8 +62,8 @@ struct rwl_method {
     enum rwl_awaits awaits;
 };
 
-/* `drop` ends the box's reference. `object` tells the counted object behind it, for types that travel as handles; `object_name`
- * is then its rw_object_type name and `of` finds it in a handle value. */
+/* `drop` ends the box's reference. `object` tells the counted object behind it, for types that travel as
+ * handles; `object_name` is then its rw_object_type name and `of` finds it in a handle value. */
 struct rwl_type {
     const char *name;
     const struct rwl_method *methods;
@@ -86,9 +87,11 @@ struct rwl_box {
     enum rwl_type_id type;
 };
 
-/* ---- the record of a lua_State --------------------------------------------------------------------------------- */
+/* ---- the record of a lua_State
+ * --------------------------------------------------------------------------------- */
 
-/* Counted: natives and coroutines that are still held elsewhere may outlive the lua_State. `L` is NULL once that is gone. */
+/* Counted: natives and coroutines that are still held elsewhere may outlive the lua_State. `L` is NULL once that is
+ * gone. */
 struct rwl_state {
     lua_State *L; /* a thread of our own, anchored; for work outside any caller's stack */
     struct rw_loop *loop;
@@ -137,11 +140,12 @@ void rwl_end_loop(struct rwl_state *state, struct rw_loop *loop);
 /* Pushes the module's table. Raises. */
 void rwl_push_module(lua_State *L, struct rwl_state *state);
 
-/* Calls `function(argument)` in protected mode on `state->L`. 0, or RW_ERR_NOMEM / RW_ERR_SCRIPT with the error value left
- * on top of state->L's stack for the caller to pop. */
+/* Calls `function(argument)` in protected mode on `state->L`. 0, or RW_ERR_NOMEM / RW_ERR_SCRIPT with the error
+ * value left on top of state->L's stack for the caller to pop. */
 int rwl_protect(struct rwl_state *state, lua_CFunction function, void *argument);
 
-/* ---- boxes ----------------------------------------------------------------------------------------------------- */
+/* ---- boxes
+ * ----------------------------------------------------------------------------------------------------- */
 
 extern const struct rwl_type rwl_types[RWL_TYPE_COUNT];
 
@@ -176,7 +180,8 @@ void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction functi
 /* LuaJIT: the first result of an awaiting function that must raise the second one. */
 void *rwl_raise_marker(void);
 
-/* ---- natives --------------------------------------------------------------------------------------------------- */
+/* ---- natives
+ * --------------------------------------------------------------------------------------------------- */
 
 struct rwl_native {
     struct rw_native head;
@@ -197,7 +202,8 @@ void rwl_native_push(lua_State *L, const struct rwl_native *native);
 void rwl_native_unref(struct rwl_native *native);
 void rwl_natives_close(struct rwl_state *state);
 
-/* ---- values (raising forms of rwl.h) ----------------------------------------------------------------------------- */
+/* ---- values (raising forms of rwl.h)
+ * ----------------------------------------------------------------------------- */
 
 struct rw_value rwl_value_at(lua_State *L, struct rwl_state *state, int index);
 /* As an argument of a send and the like: raises on a value that cannot be made. */
@@ -214,11 +220,13 @@ void rwl_open_values(lua_State *L,
 void rwl_push_string(lua_State *L, const struct rw_value *value);
 void rwl_mark(lua_State *L, const char *mark); /* sets the "list" or "map" metatable of the table on top */
 
-/* ---- errors ---------------------------------------------------------------------------------------------------- */
+/* ---- errors
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* The error object of a failure or error value (a value that Lua raised itself comes back as it was). Raises. */
 void rwl_push_error(lua_State *L, struct rwl_state *state, const struct rw_value *error);
-/* What the value at `index`, raised in `thread`, is as a failure; with that thread's traceback when it has none yet. */
+/* What the value at `index`, raised in `thread`, is as a failure; with that thread's traceback when it has none
+ * yet. */
 struct rw_value rwl_failure_at(lua_State *L, struct rwl_state *state, int index, lua_State *thread);
 /* Raises a failure; drops it. */
 int rwl_raise(lua_State *L, struct rwl_state *state, struct rw_value failure);
@@ -232,10 +240,11 @@ void rwl_push_traceback(lua_State *L, lua_State *of, int level);
 void rwl_open_errors(lua_State *L, struct rwl_state *state);
 extern const struct rwl_method rwl_error_methods[];
 
-/* ---- coroutines and awaiting -------------------------------------------------------------------------------------- */
+/* ---- coroutines and awaiting
+ * -------------------------------------------------------------------------------------- */
 
-/* Pushes the results of an await, given its outcome (borrowed), on L, which is the task's thread or a service thread: it must not
- * look at arguments. May raise. */
+/* Pushes the results of an await, given its outcome (borrowed), on L, which is the task's thread or a service
+ * thread: it must not look at arguments. May raise. */
 typedef int rwl_finish(lua_State *L, struct rwl_state *state, struct rw_value *value, intptr_t extra);
 
 struct rwl_scope {
@@ -256,7 +265,8 @@ enum rwl_phase {
     RWL_PHASE_ENDED
 };
 
-/* A function that runs as a future, driven by host.c. `thread` is the innermost that runs; `root` the task's own. */
+/* A function that runs as a future, driven by host.c. `thread` is the innermost that runs; `root` the task's
+ * own. */
 struct rwl_coroutine {
     struct rwh_coroutine base;
     struct rwl_state *state;
@@ -283,13 +293,15 @@ struct rwl_coroutine {
 struct rwl_coroutine *rwl_coroutine_new(lua_State *L, struct rwl_state *state, int count);
 /* Cuts all off from a state that goes away. */
 void rwl_coroutines_close(struct rwl_state *state);
-/* The function at the root of a coroutine, where one is needed. 5.4: it calls what it is given in protected mode, so that <close>
- * variables may await. 5.1: a Lua function around a C function (`calls_c`), which alone could not be resumed. Raises. */
+/* The function at the root of a coroutine, where one is needed. 5.4: it calls what it is given in protected
+ * mode, so that <close> variables may await. 5.1: a Lua function around a C function (`calls_c`), which alone
+ * could not be resumed. Raises. */
 void rwl_push_main(lua_State *L, struct rwl_state *state, bool calls_c);
 /* A future that calls `function` (a native, not taken) with one value (taken). */
 struct rw_future *rwl_call_native(struct rwl_native *function, struct rw_value value);
 
-/* Awaits `future` (taken) in the running task and lets `finish` push the results. The function's return statement. Raises. */
+/* Awaits `future` (taken) in the running task and lets `finish` push the results. The function's return statement.
+ * Raises. */
 int rwl_suspend(lua_State *L, struct rwl_state *state, struct rw_future *future, rwl_finish *finish,
                 intptr_t extra);
 /* The coroutine of the running task when it may suspend here; else raises, saying why not. */
@@ -312,16 +324,18 @@ bool rwl_may_yield(lua_State *L, const struct rwl_state *state);
 /* scope.c */
 void rwl_scope_drop(struct rwl_state *state, void *thing);
 void rwl_scopes_abandon(struct rwl_coroutine *coroutine);
-/* The function spawn: options, function and arguments from `index` on; leaves the task's box alone on the stack. Raises. */
+/* The function spawn: options, function and arguments from `index` on; leaves the task's box alone on the stack.
+ * Raises. */
 int rwl_spawn_at(lua_State *L, struct rwl_state *state, int index, struct rw_scope *scope);
 
-/* try.c: pcall in a thread of its own, for 5.1. return: ends the innermost such thread, whose results or error become those of
- * the call in the thread around it; false when there is none. */
+/* try.c: pcall in a thread of its own, for 5.1. return: ends the innermost such thread, whose results or error
+ * become those of the call in the thread around it; false when there is none. */
 bool rwl_frame_return(struct rwl_coroutine *coroutine, int status, int result_count, int *argument_count);
 void rwl_frames_drop(struct rwl_coroutine *coroutine);
 extern const struct rwl_method rwl_try_functions[];
 
-/* ---- arguments and small things ------------------------------------------------------------------------------------ */
+/* ---- arguments and small things
+ * ------------------------------------------------------------------------------------ */
 
 /* Seconds to nanoseconds. Raises on what is no number or NaN. */
 int64_t rwl_check_duration(lua_State *L, int index);
@@ -329,8 +343,8 @@ int64_t rwl_deadline_at(lua_State *L, struct rwl_state *state, int index); /* ni
 int64_t rwl_check_integer(lua_State *L, int index, int64_t least, int64_t most);
 /* Raises when code is an error of misuse; else pushes true, or nil, message, code. */
 int rwl_push_status(lua_State *L, struct rwl_state *state, int code);
-/* Whether a value can be awaited: a task, a promise, a future not yet awaited, a foreign awaitable, or a function (which becomes
- * a task). check gives the future for it; raises when it cannot. */
+/* Whether a value can be awaited: a task, a promise, a future not yet awaited, a foreign awaitable, or a
+ * function (which becomes a task). check gives the future for it; raises when it cannot. */
 bool rwl_is_awaitable(lua_State *L, struct rwl_state *state, int index);
 struct rw_future *rwl_check_future(lua_State *L, struct rwl_state *state, int index);
 /* Pushes a future box that takes `future`. Raises (the future is then dropped). */

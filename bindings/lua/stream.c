@@ -3,14 +3,15 @@
  * stream.c - streams: sources, adapters, generators.
  *
  * An adapter takes the stream it is called on: the box it came from is empty afterwards, so that no stream has two
- * readers. Functions given to adapters run as coroutines in the task that reads; those of `buffered` are tasks of their own.
- * A generator is a coroutine that is resumed for each item: emit suspends it with the item as its value. Invariant: a
- * generator emits only while it runs as the topmost coroutine. */
+ * readers. Functions given to adapters run as coroutines in the task that reads; those of `buffered` are tasks of
+ * their own. A generator is a coroutine that is resumed for each item: emit suspends it with the item as its value.
+ * Invariant: a generator emits only while it runs as the topmost coroutine. */
 #include <stdlib.h>
 
 #include "lua/state.h"
 
-/* ---- generators ------------------------------------------------------------------------------------------------------- */
+/* ---- generators
+ * ------------------------------------------------------------------------------------------------------- */
 
 static enum rw_poll poll_generator(void *self, struct rw_context *cx, struct rw_value *out)
 {
@@ -72,7 +73,8 @@ static int make_generator(lua_State *L, struct rwl_state *state)
     return push_stream(L, state, rw_stream_new(loop, &generator_vtable, coroutine));
 }
 
-/* ---- sources ------------------------------------------------------------------------------------------------------------ */
+/* ---- sources
+ * ------------------------------------------------------------------------------------------------------------ */
 
 int rwl_stream_of_receiver(lua_State *L)
 {
@@ -126,7 +128,8 @@ static int interval(lua_State *L)
     return push_stream(L, state, rw_interval(rwl_need_loop(L, state), period));
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------------ */
+/* ---- reading
+ * ------------------------------------------------------------------------------------------------------------ */
 
 int rwl_finish_next(lua_State *L, struct rwl_state *state, struct rw_value *value, intptr_t extra)
 {
@@ -168,7 +171,8 @@ static int stream_close(lua_State *L)
     return 0;
 }
 
-/* ---- adapters ------------------------------------------------------------------------------------------------------------ */
+/* ---- adapters
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static struct rw_stream *take_stream(lua_State *L, struct rwl_state *state, int index)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * sync.c - semaphores and notifications. What else there is (mutex, rwlock, condition, barrier, once) the pure Lua part builds of
- * these two. */
+ * sync.c - semaphores and notifications. What else there is (mutex, rwlock, condition, barrier, once) the pure Lua
+ * part builds of these two. */
 #include "lua/state.h"
 
 #define COUNT_MAX (INT64_C(1) << 40)

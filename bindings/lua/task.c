@@ -2,7 +2,8 @@
  *
  * task.c - tasks as Lua sees them: spawned functions, their handles, and what each inherits.
  *
- * A handle holds a reference to the task; collecting it lets go of the task, which runs on. Joining raises what the task raised. */
+ * A handle holds a reference to the task; collecting it lets go of the task, which runs on. Joining raises what the
+ * task raised. */
 #include <string.h>
 
 #include "lua/state.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * time.c - waiting for the clock. Seconds as numbers; a negative time has passed. */
+ * time.c - waiting for the clock. Seconds as numbers; a negative time has passed.
+ *
+ * Invariant: a deadline is worked out from the loop's clock of this turn, once, before the task is suspended. */
 #include "lua/state.h"
 
 static int sleep_for(lua_State *L)

@@ -2,9 +2,10 @@
  *
  * try.c - a pcall that can be awaited across, for Lua 5.1, where the built-in one cannot.
  *
- * The function runs in a thread of its own, above the one that called; the driver runs the topmost thread of a coroutine and hands
- * the results, or the error, down when it ends. Invariant: the threads below the topmost one are suspended inside rwl_try,
- * each holding the thread above it on its stack. Elsewhere pcall does it, and none of this is used. */
+ * The function runs in a thread of its own, above the one that called; the driver runs the topmost thread of a
+ * coroutine and hands the results, or the error, down when it ends. Invariant: the threads below the topmost one
+ * are suspended inside rwl_try, each holding the thread above it on its stack. Elsewhere pcall does it, and none of
+ * this is used. */
 #include <stdlib.h>
 
 #include "lua/state.h"

@@ -3,10 +3,10 @@
  * value.c - Lua values to values of the runtime and back.
  *
  * Scalars and strings are copied, handles are handles, errors are errors; what else there is (tables, functions,
- * threads, foreign userdata) becomes a native that keeps its identity, and is copied only when it reaches another host.
- * Lua 5.1 and LuaJIT have one kind of number: integral ones of up to 53 bits travel as integers, and integers beyond that
- * come in as an int64 object, so that a round trip is exact. Invariant: pushing what rwl_value_at made gives an equal
- * Lua value on every version. */
+ * threads, foreign userdata) becomes a native that keeps its identity, and is copied only when it reaches another
+ * host. Lua 5.1 and LuaJIT have one kind of number: integral ones of up to 53 bits travel as integers, and integers
+ * beyond that come in as an int64 object, so that a round trip is exact. Invariant: pushing what rwl_value_at made
+ * gives an equal Lua value on every version. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 --
 -- ropewalk.context - rw.ctx: a table per task, inherited by the tasks it spawns.
 --
--- A child sees what its parent had when it was spawned; what either sets later is its own. The table behind it is never
--- changed, only replaced, so inheriting costs nothing.
+-- A child sees what its parent had when it was spawned; what either sets later is its own. The table behind
+-- it is never changed, only replaced, so inheriting costs nothing.
 
 local core = require "ropewalk.core"
 

@@ -2,8 +2,8 @@
 --
 -- ropewalk.futures - what futures and tasks can be made into, and sets of tasks.
 --
--- map, and_then and or_else are methods of tasks, promises and futures alike. Their functions may await; one that returns
--- something awaitable is awaited in its turn by and_then and or_else.
+-- map, and_then and or_else are methods of tasks, promises and futures alike. Their functions may await;
+-- one that returns something awaitable is awaited in its turn by and_then and or_else.
 
 local core = require "ropewalk.core"
 

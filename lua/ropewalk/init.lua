@@ -2,9 +2,9 @@
 --
 -- ropewalk - tasks, channels, streams and sockets on one event loop.
 --
--- This table is the C module's, with what needs no C added to it. Nothing here sets a global or replaces a function of Lua's
--- own. What waits suspends the running task; results are values, or nil, message, code when the world failed; misuse
--- and cancellation are raised.
+-- This table is the C module's, with what needs no C added to it. Nothing here sets a global or replaces a
+-- function of Lua's own. What waits suspends the running task; results are values, or nil, message, code
+-- when the world failed; misuse and cancellation are raised.
 
 local core = require "ropewalk.core"
 local structure = require "ropewalk.structure"

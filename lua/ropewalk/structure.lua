@@ -2,9 +2,10 @@
 --
 -- ropewalk.structure - scopes, and what is made of them: timeout and shield.
 --
--- A body runs in the calling task between core.enter and core.leave, in protected mode, so that leave always gets to wait for
--- the children. Deferred functions run last, in reverse order, shielded from cancellation. An error passes through
--- as an error object, which keeps its traceback, and is raised again as what it was.
+-- A body runs in the calling task between core.enter and core.leave, in protected mode, so that leave
+-- always gets to wait for the children. Deferred functions run last, in reverse order, shielded from
+-- cancellation. An error passes through as an error object, which keeps its traceback, and is raised again
+-- as what it was.
 
 local core = require "ropewalk.core"
 
@@ -116,8 +117,8 @@ end
 
 local M = {}
 
--- scope(fn, ...), scope(options, fn, ...): fn(scope, ...)'s results once all children have ended. Without fn: an open
--- scope for a <close> variable.
+-- scope(fn, ...), scope(options, fn, ...): fn(scope, ...)'s results once all children have ended. Without
+-- fn: an open scope for a <close> variable.
 function M.scope(options, fn, ...)
   if type(options) == "function" then
     local scope = setmetatable({ inner = enter() }, Scope)

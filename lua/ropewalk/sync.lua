@@ -2,8 +2,8 @@
 --
 -- ropewalk.sync - mutex, rwlock, condition, barrier and once, made of semaphores and notifications.
 --
--- All are fair, since those two are, and safe to cancel: a wait has either the thing or not. `with` calls a function while
--- holding the lock and gives it back however the function ends.
+-- All are fair, since those two are, and safe to cancel: a wait has either the thing or not. `with` calls a
+-- function while holding the lock and gives it back however the function ends.
 
 local core = require "ropewalk.core"
 local structure = require "ropewalk.structure"
@@ -24,7 +24,7 @@ local function hold(semaphore, count, fn, ...)
   return give_back(semaphore, count, try(fn, ...))
 end
 
--- ---- mutex -----------------------------------------------------------------------------------------------------------
+-- ---- mutex ----
 
 local Mutex = {}
 Mutex.__index = Mutex
@@ -59,7 +59,7 @@ Mutex["with"] = function(self, fn, ...)
   return give_back(self.semaphore, 1, try(fn, ...))
 end
 
--- ---- rwlock ----------------------------------------------------------------------------------------------------------
+-- ---- rwlock ----
 
 local RWLock = {}
 RWLock.__index = RWLock
@@ -75,7 +75,7 @@ function RWLock:write(fn, ...)
   return hold(self.semaphore, READERS, fn, ...)
 end
 
--- ---- condition -------------------------------------------------------------------------------------------------------
+-- ---- condition ----
 
 local Condition = {}
 Condition.__index = Condition
@@ -102,7 +102,7 @@ function Condition:notify_all()
   return self.notify:notify_all()
 end
 
--- ---- barrier ---------------------------------------------------------------------------------------------------------
+-- ---- barrier ----
 
 local Barrier = {}
 Barrier.__index = Barrier
@@ -123,7 +123,7 @@ function Barrier:wait()
   return true
 end
 
--- ---- once ------------------------------------------------------------------------------------------------------------
+-- ---- once ----
 
 local Once = {}
 Once.__index = Once
@@ -138,7 +138,8 @@ local function keep_first(self, ok, ...)
   return self.value
 end
 
--- fn(...)'s first result, computed by the first caller; the others wait for it. After an error the next one tries again.
+-- fn(...)'s first result, computed by the first caller; the others wait for it. After an error the next one
+-- tries again.
 function Once:get(fn, ...)
   if self.done then
     return self.value

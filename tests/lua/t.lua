@@ -2,8 +2,9 @@
 --
 -- t - the runner of the Lua tests: one line per test, a count at the end.
 --
--- A test is a function that raises when something is wrong. t.run's run in simulation, where no time passes and whatever is left
--- open is an error; t.plain's run as they are. Both check afterwards that no task, timer or future of theirs is left.
+-- A test is a function that raises when something is wrong. t.run's run in simulation, where no time passes
+-- and whatever is left open is an error; t.plain's run as they are. Both check afterwards that no task,
+-- timer or future of theirs is left.
 
 local rw = require "ropewalk"
 local testing = require "ropewalk.testing"

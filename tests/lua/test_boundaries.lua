@@ -56,7 +56,8 @@ t.run("in pcall and xpcall", function()
   else
     t.equal(pcall(rw.sleep, 1), true)
     t.values(t.pack(pcall(function() rw.sleep(1) error("e", 0) end)), false, "e")
-    t.values(t.pack(xpcall(function() rw.sleep(1) error("e", 0) end, function(e) return e .. "!" end)), false, "e!")
+    local function fail() rw.sleep(1) error("e", 0) end
+    t.values(t.pack(xpcall(fail, function(e) return e .. "!" end)), false, "e!")
   end
   t.values(t.pack(rw.pcall(function(a) rw.sleep(1) return a, 2 end, 1)), true, 1, 2)
   t.values(t.pack(rw.pcall(function() rw.sleep(1) error("e", 0) end)), false, "e")

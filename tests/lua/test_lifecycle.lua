@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Ends: of the state, of the process, of a loop in use. Each case is a program of its own, run by the same interpreter.
+-- Ends: of the state, of the process, of a loop in use. Each case is a program of its own, run by the same
+-- interpreter.
 
 local t = require "t"
 
@@ -66,7 +67,12 @@ program("the state ends with sockets, channels and streams in use", "end", [[
     tx:send(print)
     c:read()
   end)
-  rw.spawn(function() local s = rw.stream(function(emit) emit(1) rw.sleep(9) end) keep(s) s:next() s:next() end)
+  rw.spawn(function()
+    local s = rw.stream(function(emit) emit(1) rw.sleep(9) end)
+    keep(s)
+    s:next()
+    s:next()
+  end)
   rw.spawn(function() keep(rw.future():await()) end)
   rw.spawn(function() rw.select({ select(2, rw.channel(1)), "receive" }, { timeout = 100 }) end)
   rw.spawn(function() rw.join(function() rw.sleep(50) end, function() rw.sleep(60) end) end)
@@ -229,7 +235,7 @@ if t.is_jit then
     print(rw.run(function() return 5 end))
   ]])
 else
-  t.skip("a forked child may not run the parent's loop, and ends cleanly", "only LuaJIT can fork without a library")
+  t.skip("a forked child may not run the parent's loop", "only LuaJIT can fork without a library")
 end
 
 t.finish()

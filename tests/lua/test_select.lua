@@ -118,7 +118,9 @@ t.run("join raises the first failure and cancels functions", function()
 end)
 
 t.run("first gives the index and the value of the first", function()
-  t.values(t.pack(rw.first(function() rw.sleep(2) return "slow" end, function() rw.sleep(1) return "fast" end)), 2, "fast")
+  local function slow() rw.sleep(2) return "slow" end
+  local function fast() rw.sleep(1) return "fast" end
+  t.values(t.pack(rw.first(slow, fast)), 2, "fast")
   t.raises("expected", rw.first)
   t.raises("expected", rw.first, 1)
 end)

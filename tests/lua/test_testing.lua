@@ -65,4 +65,17 @@ t.plain("the simulation can be looked at", function()
   end)
 end)
 
+t.plain("the language server is told of every function, and of no other", function()
+  local file = assert(io.open("lua/ropewalk/meta.lua"))
+  local source = file:read "*a"
+  file:close()
+  local told = {}
+  for name in source:gmatch "function rw%.([%w_%.]+)%(" do told[name] = true end
+  for name in source:gmatch "%-%-%-@field ([%w_]+)" do told[name] = true end
+  for name, value in pairs(rw) do
+    if type(value) == "function" then t.check(told[name], name .. " is missing") end
+  end
+  for name in source:gmatch "function rw%.([%w_]+)%(" do t.check(rw[name] ~= nil, name .. " does not exist") end
+end)
+
 t.finish()
