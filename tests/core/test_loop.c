@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_loop.c - turns, sleeping, guests, blocking, threads, forks, and what outlives a loop.
+ * test_loop.c - turns, budgets, wait hooks, blocking, threads, and want of memory.
  */
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "exec/script.h"
@@ -273,393 +270,6 @@ static void a_watch_that_listens_is_no_deadlock_and_a_silent_one_is(void)
     close(fd);
 }
 
-/* ---- guests -------------------------------------------------------------------------------------------------------------
- *
- * A host that sleeps only on the descriptor and the deadline misses nothing. It waits here with poll(2) for at most a
- * minute: a wake that is lost ends in a failure, not in a long test. */
-
-static bool guest_sleep(void)
-{
-    int64_t deadline_ns = rw_loop_deadline(loop);
-    struct pollfd event = {.fd = rw_loop_fd(loop), .events = POLLIN};
-    int timeout_ms = 60000;
-
-    if (deadline_ns == RW_NOW) {
-        timeout_ms = 0;
-    } else if (deadline_ns != RW_NEVER) {
-        int64_t left_ns = deadline_ns - rw_loop_update_now(loop);
-
-        timeout_ms = left_ns <= 0 ? 0 : (int)((left_ns + 999999) / 1000000);
-    }
-    return poll(&event, 1, timeout_ms) != 0 || timeout_ms < 60000;
-}
-
-struct noise {
-    struct rw_handle *handle;
-    int pipe_fd;
-    unsigned seed;
-    int64_t posts;  /* made */
-    int64_t writes; /* bytes */
-};
-
-static int64_t posts_seen;
-static int64_t bytes_seen;
-static int64_t naps_seen;
-
-static void count_post(void *arg, struct rw_loop *on)
-{
-    (void)arg;
-    (void)on;
-    posts_seen++;
-}
-
-static void *make_noise(void *arg)
-{
-    struct noise *noise = arg;
-
-    for (int i = 0; i < 4000; i++) {
-        unsigned what = rand_r(&noise->seed) % 8;
-
-        if (what < 4) {
-            noise->posts += rw_handle_post(noise->handle, count_post, NULL, NULL) == 0;
-        } else if (what < 6) {
-            noise->writes += write(noise->pipe_fd, "x", 1) == 1;
-        } else {
-            for (unsigned spin = rand_r(&noise->seed) % 20000; spin > 0; spin--) {
-                __asm__ volatile("");
-            }
-        }
-    }
-    rw_handle_unref(noise->handle);
-    return NULL;
-}
-
-static void read_bytes(void *arg, unsigned events)
-{
-    char buffer[64];
-    ssize_t size;
-
-    (void)events;
-    while ((size = read(*(int *)arg, buffer, sizeof buffer)) > 0) {
-        bytes_seen += size;
-    }
-}
-
-static struct rw_future *nap_often(struct script *self)
-{
-    SCRIPT_BEGIN(self);
-    for (self->n = 0; self->n < 200; self->n++) {
-        AWAIT(self, rw_sleep_until(self->loop, rw_deadline_after(self->loop, (self->n % 7) * 100000)));
-        naps_seen++;
-    }
-    SCRIPT_END(self, rw_nil());
-}
-
-enum { NOISES = 3 };
-
-static void run_guest(int64_t *turns)
-{
-    while (!rw_loop_is_idle(loop)) {
-        CHECK(guest_sleep());
-        CHECK(rw_loop_turn(loop, 0, 0) >= 0);
-        ++*turns;
-    }
-}
-
-static void a_host_that_sleeps_on_descriptor_and_deadline_misses_nothing(void)
-{
-    struct noise noises[NOISES];
-    pthread_t threads[NOISES];
-    struct rw_watch *watch = NULL;
-    int fds[2];
-    int64_t posts = 0;
-    int64_t bytes = 0;
-    int64_t turns = 0;
-
-    CHECK(real_begin());
-    posts_seen = bytes_seen = naps_seen = 0;
-    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-    CHECK_INT(rw_watch_new(loop, fds[0], RW_READABLE, read_bytes, &fds[0], &watch), 0);
-    rw_task_detach(script_spawn(nap_often, NULL));
-    struct rw_handle *handle = rw_handle_new(loop);
-
-    for (int i = 0; i < NOISES; i++) {
-        noises[i] = (struct noise){rw_handle_ref(handle), fds[1], (unsigned)i + 1, 0, 0};
-        CHECK_INT(pthread_create(&threads[i], NULL, make_noise, &noises[i]), 0);
-    }
-    rw_handle_unref(handle);
-    /* Idle means for ever, so the watch would keep it from that: it listens until naps and posts are over. */
-    while (rw_loop_deadline(loop) != RW_NEVER || naps_seen < 200) {
-        CHECK(guest_sleep());
-        CHECK(rw_loop_turn(loop, 0, 0) >= 0);
-        turns++;
-    }
-    CHECK_INT(naps_seen, 200);
-    rw_watch_set(watch, 0);
-    run_guest(&turns); /* until the last handle has gone */
-    rw_watch_set(watch, RW_READABLE);
-    for (int i = 0; i < NOISES; i++) {
-        pthread_join(threads[i], NULL);
-        posts += noises[i].posts;
-        bytes += noises[i].writes;
-    }
-    while (bytes_seen < bytes) {
-        CHECK(guest_sleep());
-        CHECK(rw_loop_turn(loop, 0, 0) >= 0);
-    }
-    CHECK_INT(posts_seen, posts);
-    CHECK_INT(bytes_seen, bytes);
-    rw_watch_free(watch);
-    real_end();
-    close(fds[0]);
-    close(fds[1]);
-}
-
-static void *post_one(void *arg)
-{
-    rw_handle_post(arg, count_post, NULL, NULL);
-    return NULL;
-}
-
-static void nothing(struct rw_job *job, struct rw_loop *on)
-{
-    (void)job;
-    (void)on;
-}
-
-struct queueing_job {
-    struct rw_job job;
-    struct rw_job *other;
-};
-
-static void queue_other(struct rw_job *job, struct rw_loop *on)
-{
-    rw_loop_queue(on, ((struct queueing_job *)job)->other);
-}
-
-static void a_wake_is_seen_after_the_host_took_back_the_work_that_a_turn_left(void)
-{
-    struct rw_job left = {NULL, nothing};
-    struct queueing_job job = {{NULL, queue_other}, &left};
-    pthread_t thread;
-
-    CHECK(real_begin());
-    posts_seen = 0;
-    struct rw_handle *handle = rw_handle_new(loop);
-
-    rw_loop_queue(loop, &job.job);
-    CHECK_INT(rw_loop_turn(loop, 0, 0), 1);
-    CHECK(rw_loop_unqueue(loop, &left)); /* now nothing is queued, and nobody is parked */
-    CHECK_INT(pthread_create(&thread, NULL, post_one, handle), 0);
-    pthread_join(thread, NULL);
-    for (int i = 0; i < 3 && posts_seen == 0; i++) {
-        CHECK(guest_sleep());
-        CHECK(rw_loop_turn(loop, 0, 0) >= 0);
-    }
-    CHECK_INT(posts_seen, 1);
-    rw_handle_unref(handle);
-    real_end();
-}
-
-static void the_descriptor_is_readable_for_as_long_as_a_turn_has_something_to_do(void)
-{
-    pthread_t thread;
-
-    CHECK(real_begin());
-    posts_seen = 0;
-    struct rw_handle *handle = rw_handle_new(loop);
-    struct pollfd event = {.fd = rw_loop_fd(loop), .events = POLLIN};
-
-    CHECK_INT(rw_loop_turn(loop, 0, 0), 0);
-    CHECK_INT(poll(&event, 1, 0), 0);
-    CHECK_INT(rw_loop_deadline(loop), RW_NEVER);
-    CHECK_INT(pthread_create(&thread, NULL, post_one, handle), 0);
-    pthread_join(thread, NULL);
-    CHECK_INT(poll(&event, 1, 0), 1);
-    CHECK_INT(poll(&event, 1, 0), 1); /* level: looking does not use it up */
-    CHECK_INT(rw_loop_turn(loop, 0, 0), 1);
-    CHECK_INT(posts_seen, 1);
-    rw_loop_turn(loop, 0, 0);
-    CHECK_INT(poll(&event, 1, 0), 0);
-    rw_handle_unref(handle);
-    real_end();
-}
-
-static void a_simulated_loop_has_no_descriptor(void)
-{
-    CHECK(world_begin());
-    CHECK_INT(rw_loop_fd(loop), RW_ERR_UNSUPPORTED);
-    world_end();
-}
-
-/* ---- the end ------------------------------------------------------------------------------------------------------------ */
-
-static struct rw_future *clean_up_slowly(struct script *self)
-{
-    SCRIPT_BEGIN(self);
-    AWAIT(self, rw_sleep_until(self->loop, RW_NEVER));
-    note("%s", got(self));
-    AWAIT(self, rw_shield(self->loop, rw_yield_now(self->loop), RW_NEVER));
-    AWAIT(self, rw_shield(self->loop, rw_yield_now(self->loop), RW_NEVER));
-    note("clean");
-    SCRIPT_END(self, rw_nil());
-}
-
-static struct rw_future *never_give_up(struct script *self)
-{
-    SCRIPT_BEGIN(self);
-    for (;;) {
-        AWAIT(self, rw_sleep_until(self->loop, RW_NEVER));
-        self->n++;
-    }
-    SCRIPT_END(self, rw_nil());
-}
-
-static void an_ending_loop_lets_its_tasks_clean_up_for_some_turns(void)
-{
-    CHECK(world_begin());
-    rw_task_detach(script_spawn(clean_up_slowly, NULL));
-    rw_task_detach(script_spawn(never_give_up, NULL));
-    run_turns(1);
-    world_end();
-    CHECK_TEXT(noted(), "cancelled clean");
-    rw_loop_free(NULL);
-}
-
-static struct rw_future *yield_for_ever(struct script *self)
-{
-    SCRIPT_BEGIN(self);
-    for (;;) {
-        self->n++;
-        AWAIT(self, rw_shield(self->loop, rw_yield_now(self->loop), RW_NEVER));
-    }
-    SCRIPT_END(self, rw_nil());
-}
-
-static void a_task_that_ends_never_does_not_keep_a_loop_from_ending(void)
-{
-    CHECK(world_begin());
-    rw_task_detach(script_spawn(yield_for_ever, NULL));
-    run_turns(1);
-    world_end();
-}
-
-static void objects_and_futures_outlive_their_loop(void)
-{
-    struct gate gate = {.is_deaf = true};
-    struct rw_abortable *abortable = NULL;
-
-    CHECK(world_begin());
-    struct rw_task *task = rw_spawn(loop, gate_wait(&gate), NULL);
-    struct rw_future *join = rw_task_join(task);
-    struct rw_future *sleep = rw_timeout(loop, rw_sleep_until(loop, at(5)), at(9));
-    struct rw_future *group =
-        rw_join(loop, gate_wait(&gate), rw_abortable(loop, rw_yield_now(loop), &abortable));
-    struct rw_join_set *set = rw_join_set_new(loop);
-    struct rw_abort_handle *abort_handle = rw_task_abort_handle(task);
-    struct rw_scope *scope = rw_scope_open(task, NULL);
-
-    rw_scope_ref(scope);
-    rw_join_set_add(set, gate_wait(&gate), 1);
-    run_turns(1);
-    rw_loop_free(loop);
-    CHECK_INT(gate.drop_count, 1);
-    CHECK(!rw_scope_is_open(scope));
-    CHECK_INT(rw_task_value(task)->code, RW_ERR_CANCELLED);
-    CHECK(rw_spawn(loop, rw_failed(loop, RW_ERR_CLOSED), NULL) == NULL);
-    rw_abortable_abort(abortable);
-    rw_abortable_unref(abortable);
-    rw_future_drop(join);
-    rw_join_set_free(set);
-    rw_future_drop(group);
-    rw_scope_unref(scope);
-    rw_scope_abandon(scope);
-    rw_future_drop(sleep);
-    CHECK_INT(rw_abort_handle_cancel(abort_handle), RW_ERR_CLOSED);
-    rw_abort_handle_unref(abort_handle);
-    rw_task_unref(task); /* the last: the loop's memory goes with it */
-    CHECK_INT(gate.drop_count, 3);
-    rw_sim_free(sim);
-}
-
-/* ---- fork ---------------------------------------------------------------------------------------------------------------- */
-
-static int leave_child(struct rw_waker *kept)
-{
-    struct rw_value out;
-
-    rw_loop_after_fork(loop);
-    if (rw_loop_turn(loop, 0, 0) != RW_ERR_STATE) {
-        return 2;
-    }
-    if (rw_block_on(loop, rw_failed(loop, RW_ERR_CLOSED), &out) == 0) {
-        return 3;
-    }
-    if (kept->vtable != NULL) {
-        rw_waker_wake(kept);
-        rw_waker_drop(kept);
-    }
-    rw_loop_free(loop);
-    return 0;
-}
-
-struct forking_future {
-    struct rw_future base;
-    struct rw_waker *kept;
-};
-
-static enum rw_poll poll_forking(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
-{
-    struct forking_future *forking = (struct forking_future *)self;
-
-    (void)out;
-    if (forking->kept->vtable == NULL) {
-        *forking->kept = rw_waker_clone(&cx->waker);
-    }
-    return RW_PENDING;
-}
-
-static void drop_forking(struct rw_future *self)
-{
-    rw_loop_release(loop, self, sizeof(struct forking_future));
-}
-
-static const struct rw_future_vtable forking_vtable = {"forking", 0, poll_forking, NULL, drop_forking};
-
-static void a_forked_child_frees_its_loop_and_the_parent_notices_nothing(void)
-{
-    struct rw_waker kept = {NULL, NULL};
-    int status = 0;
-
-    CHECK(real_begin());
-    struct forking_future *future = rw_loop_alloc(loop, sizeof *future);
-
-    rw_future_init(&future->base, &forking_vtable);
-    future->kept = &kept;
-    rw_task_detach(rw_spawn(loop, &future->base, NULL));
-    CHECK_INT(rw_loop_turn(loop, 0, 0), 1);
-    CHECK_INT(rw_loop_turn(loop, 0, 0), 0);
-    struct pollfd event = {.fd = rw_loop_fd(loop), .events = POLLIN};
-
-    fflush(stdout);
-    pid_t child = fork();
-
-    if (child == 0) {
-        _exit(leave_child(&kept));
-    }
-    CHECK(child > 0);
-    CHECK_INT(waitpid(child, &status, 0), child);
-    CHECK(WIFEXITED(status));
-    CHECK_INT(WEXITSTATUS(status), 0);
-    CHECK_INT(poll(&event, 1, 0), 0); /* the child's wake was not ours */
-    CHECK_INT(rw_loop_turn(loop, 0, 0), 0);
-    rw_waker_wake(&kept);
-    CHECK_INT(poll(&event, 1, 0), 1);
-    CHECK_INT(rw_loop_turn(loop, 0, 0), 1);
-    rw_waker_drop(&kept);
-    real_end();
-}
-
 /* ---- memory -------------------------------------------------------------------------------------------------------------- */
 
 static struct rw_future *mixed_body(struct script *self)
@@ -687,6 +297,12 @@ static void ignore_unhandled(void *arg, struct rw_task *task, const struct rw_va
     (void)value;
 }
 
+static void ignore_post(void *arg, struct rw_loop *on)
+{
+    (void)arg;
+    (void)on;
+}
+
 static void a_mixed_workload(void)
 {
     struct rw_value out = rw_nil();
@@ -701,7 +317,7 @@ static void a_mixed_workload(void)
     CHECK(err == 0 || err == RW_ERR_NOMEM);
     rw_value_drop(&out);
     if (handle != NULL) {
-        (void)rw_handle_post(handle, count_post, NULL, NULL);
+        (void)rw_handle_post(handle, ignore_post, NULL, NULL);
     }
     rw_handle_unref(handle);
     run_all();
@@ -739,14 +355,6 @@ static const struct test tests[] = {
     TEST(block_on_gives_values_and_failures),
     TEST(nothing_left_that_could_wake_anyone_is_a_deadlock),
     TEST(a_watch_that_listens_is_no_deadlock_and_a_silent_one_is),
-    TEST(a_host_that_sleeps_on_descriptor_and_deadline_misses_nothing),
-    TEST(a_wake_is_seen_after_the_host_took_back_the_work_that_a_turn_left),
-    TEST(the_descriptor_is_readable_for_as_long_as_a_turn_has_something_to_do),
-    TEST(a_simulated_loop_has_no_descriptor),
-    TEST(an_ending_loop_lets_its_tasks_clean_up_for_some_turns),
-    TEST(a_task_that_ends_never_does_not_keep_a_loop_from_ending),
-    TEST(objects_and_futures_outlive_their_loop),
-    TEST(a_forked_child_frees_its_loop_and_the_parent_notices_nothing),
     TEST(a_mixed_workload_survives_every_allocation_failure),
     TEST(a_loop_that_cannot_be_made_leaves_nothing_behind),
 };
