@@ -27,7 +27,7 @@ return function(port, options, started)
   local function on_message(rest)
     local seq, text = rest:match("^(%d+) (.*)$")
     result.heard[#result.heard + 1] = tonumber(seq)
-    result.texts[#result.texts + 1] = text
+    result.texts[#result.texts + 1] = (text:gsub("x+$", ""))
     local name = text:match("^(%S+)")
     if text:find("the end", 1, true) then
       conn:write("LEAVE\n")

@@ -105,7 +105,7 @@ class Client:
         """Somebody has said something."""
         number, _, text = rest.partition(" ")
         self.result["heard"].append(int(number))
-        self.result["texts"].append(text)
+        self.result["texts"].append(text.rstrip("x"))
         if "the end" in text:
             await conn.send(b"LEAVE\n")
         elif text.startswith(self.plan.name + " "):

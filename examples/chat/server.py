@@ -57,7 +57,7 @@ async def main() -> None:
 
     await wait_for_the_end()
     listener.close()
-    await rw.gather(accepting, return_exceptions=True)
+    await accepting
     await serving
     events_tx.close()
     await keeping
