@@ -86,9 +86,32 @@ python_env = PYTHONPATH=build/python/$(1):tests/python~PYTHONDONTWRITEBYTECODE=1
 PYTHON_TESTS := $(sort $(wildcard tests/python/test_*.py))
 python_lines = $(foreach version,$(PYTHONS),$(foreach test,$(PYTHON_TESTS),python-$(version)/$(basename $(notdir $(test)))~|~180~|~$(call python_env,$(version))~$(PYTHON_$(version))~$(test)))
 
-# The behaviour cases: one data set, and `python -m ropewalk.harness` runs it in every language that it is told of.
+# The behaviour cases: one data set, a runner per language, and the matrix of producer and consumer languages.
 CASES := $(sort $(wildcard tests/cases/*.case))
-cases_lines = $(call c_lines,checked,cases,120) $(if $(CASES),$(foreach version,$(PYTHONS),cases-python-$(version)/cases~|~300~|~$(call python_env,$(version))~$(PYTHON_$(version))~-m~ropewalk.harness~tests/cases))
+cases_lines = $(call c_lines,checked,cases,120) \
+    $(foreach abi,$(LUAS),cases-lua-$(abi)/cases~|~120~|~$(call lua_env,$(abi))~$(LUA_$(abi))~tests/cases/run_cases.lua) \
+    $(foreach version,$(PYTHONS),cases-python-$(version)/cases~|~300~|~$(call python_env,$(version))~$(PYTHON_$(version))~-m~ropewalk.harness~tests/cases) \
+    $(if $(filter-out none,$(ROPEWALK_LUA)),$(foreach version,$(PYTHONS),cases-matrix-$(version)/matrix~|~300~|~PYTHONPATH=build/matrix/$(version)~PYTHONDONTWRITEBYTECODE=1~$(PYTHON_$(version))~tests/matrix/run_matrix.py))
+
+# The Python module once more, with tasks of cases in C inside: one library under two names, so that both have one core.
+HARNESS_OBJECTS := $(patsubst tests/%.c,build/release/tests/%.o,$(wildcard tests/harness/*.c))
+
+define matrix_module
+build/matrix/$(1)/module.o: tests/matrix/module.c build/config.mk
+	@mkdir -p $$(@D)
+	$$(COMPILE) $$(BASE_CFLAGS) $$(CFLAGS_release) $$(TEST_INCLUDES) $$(subst -I,-isystem ,$$(PYTHON_$(1)_CFLAGS)) $$(CFLAGS) -c -o $$@ $$<
+-include build/matrix/$(1)/module.d
+
+build/matrix/$(1)/stamp: build/matrix/$(1)/module.o $$(HARNESS_OBJECTS) $$(call python_objects,release,$(1)) \
+    $$(HOST_SRC:%.c=build/release/%.o) $$(call python_lua_objects,release) build/release/libropewalk.a | python-release-$(1)
+	@rm -rf $$(@D)/ropewalk && mkdir -p $$(@D)/ropewalk
+	@ln -s $$(CURDIR)/build/python/$(1)/ropewalk/* $$(@D)/ropewalk/ && rm -f $$(@D)/ropewalk/_ropewalk$$(PYTHON_$(1)_SUFFIX)
+	$$(LINK) -shared -o $$(@D)/ropewalk/_ropewalk$$(PYTHON_$(1)_SUFFIX) -Wl,--version-script=tools/module.map $$(filter %.o %.a,$$^) \
+	    $$(PYTHON_LUA_LIBS) $$(CORE_LIBS) -lm
+	@ln -f $$(@D)/ropewalk/_ropewalk$$(PYTHON_$(1)_SUFFIX) $$(@D)/ropewalk/_cases$$(PYTHON_$(1)_SUFFIX)
+	@touch $$@
+endef
+$(foreach version,$(PYTHONS),$(eval $(call matrix_module,$(version))))
 
 # Seeds in ranges, so that two run at a time; a few hundred are part of test-core.
 SEEDS ?= 10000
@@ -127,7 +150,8 @@ asan_host_lines = \
 built-core: $(foreach top,$(UNIT_TOPS) harness,$(call programs,checked,$(top))) $(call programs,asan,fuzz)
 built-lua: lua
 built-python: python
-built-cases: $(call programs,checked,cases) $(call programs,release,cases) lua python
+built-cases: $(call programs,checked,cases) $(call programs,release,cases) lua python \
+    $(if $(filter-out none,$(ROPEWALK_LUA)),$(foreach version,$(PYTHONS),build/matrix/$(version)/stamp))
 built-sim: $(SIM_PROGRAM)
 built-san-core: $(foreach variant,asan tsan,$(foreach top,$(UNIT_TOPS) cases,$(call programs,$(variant),$(top))))
 built-san-hosts: $(foreach abi,$(ASAN_LUA),build/asan/lua/$(abi)/ropewalk/core.so) \

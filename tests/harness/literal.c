@@ -346,6 +346,19 @@ static void write_error(struct text *out, const struct rw_value *value)
     }
 }
 
+/* A list of another host, as that host would copy it. */
+static void write_native(struct text *out, struct rw_native *native)
+{
+    struct rw_value copy = rw_nil();
+
+    if (native->vtable->portable(native, &copy) == 0) {
+        write_value(out, &copy);
+    } else {
+        text_add(out, "<native>");
+    }
+    rw_value_drop(&copy);
+}
+
 static void write_value(struct text *out, const struct rw_value *value)
 {
     switch (value->kind) {
@@ -374,8 +387,11 @@ static void write_value(struct text *out, const struct rw_value *value)
     case RW_KIND_ERROR:
         write_error(out, value);
         break;
+    case RW_KIND_NATIVE:
+        write_native(out, value->as.native);
+        break;
     default:
-        text_format(out, "<%s>", rw_kind_name(value->kind));
+        text_add(out, "<handle>");
         break;
     }
 }

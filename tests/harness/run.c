@@ -22,6 +22,11 @@ void run_trace(struct run *run, const char *label, const char *text)
     text_add(&line, label);
     text_add_char(&line, ' ');
     text_add(&line, text);
+    if (run->write != NULL) {
+        run->write(run->write_arg, line.data);
+        text_free(&line);
+        return;
+    }
     run->trace = test_grow(run->trace, run->trace_count, sizeof *run->trace);
     run->trace[run->trace_count++] = text_take(&line);
 }

@@ -49,6 +49,9 @@ struct run {
     size_t variable_count;
     char **trace;
     size_t trace_count;
+    /* Where lines go instead of the trace; NULL: nowhere else. */
+    void (*write)(void *arg, const char *line);
+    void *write_arg;
 };
 
 /* Runs one case in virtual time. What it did is in the trace afterwards, its last lines included: what was left alive. */

@@ -12,20 +12,22 @@ from ropewalk import testing
 from .case import Case
 from .steps import Runner
 
-__all__ = ["LANGUAGE", "run_case"]
+__all__ = ["LANGUAGE", "LIVE", "live", "run_case"]
 
 LANGUAGE = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 
-_LIVE = {"tasks": "tasks_live", "objects": "objects_live", "futures": "futures_live"}
+# What must not be left, and the counter that tells.
+LIVE = {"tasks": "tasks_live", "objects": "objects_live", "futures": "futures_live"}
 
 
-async def _live() -> dict[str, int]:
+async def live() -> dict[str, int]:
+    """What is alive on the running loop, once garbage is gone: counts by the names in LIVE."""
     gc.collect()
     await rw.yield_now()
     await rw.yield_now()
     gc.collect()
     stats = rw.stats()
-    return {name: stats[counter] for name, counter in _LIVE.items()}
+    return {name: stats[counter] for name, counter in LIVE.items()}
 
 
 async def _run(case: Case, trace: list[str]) -> None:
@@ -36,7 +38,7 @@ async def _run(case: Case, trace: list[str]) -> None:
     def write(label: str, text: str) -> None:
         trace.append(f"{round((loop.time() - started) * 1000)} {label} {text}")
 
-    before = await _live()
+    before = await live()
     runner = Runner(case, write)
     try:
         await rw.spawn(runner.run_task("main", "main"), name="main")
@@ -44,7 +46,7 @@ async def _run(case: Case, trace: list[str]) -> None:
         pass  # the task has written how it ended
     runner.variables.clear()
     del runner
-    left = {name: count - before[name] for name, count in (await _live()).items()}
+    left = {name: count - before[name] for name, count in (await live()).items()}
     if any(left.values()):
         write("left", " ".join(f"{name}={count}" for name, count in left.items()))
 
