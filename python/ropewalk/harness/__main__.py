@@ -35,7 +35,7 @@ def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         help="how a language's runner is started; it is given --trace and the files",
     )
     parser.add_argument("--only", default="", metavar="TEXT", help="only cases whose names contain this")
-    parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="for each runner (default: 120)")
+    parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="for each runner (120)")
     parser.add_argument("--trace", action="store_true", help="print what happened, for another program to compare")
     parser.add_argument("--quiet", action="store_true", help="print failures and totals only")
     options = parser.parse_args(arguments)

@@ -13,7 +13,8 @@ from .report import Outcome, parse_trace_output
 
 __all__ = ["RunnerError", "command_of", "run_command"]
 
-_LUA_MAIN = "require('ropewalk.harness').main(arg)"
+# A Lua interpreter reads this from its standard input, which "-" stands for.
+_LUA_MAIN = 'require("ropewalk.harness").main(arg)'
 
 
 class RunnerError(RuntimeError):
@@ -24,7 +25,8 @@ def command_of(language: str, configured: dict[str, str]) -> list[str]:
     """The command line of a language's runner, to which ``--trace`` and files are added.
 
     What the user configured comes first, then ROPEWALK_HARNESS_<LANGUAGE> (``ROPEWALK_HARNESS_LUA5_4``), then the
-    interpreter or the program ``ropewalk-cases`` in the search path.
+    interpreter or the program ``ropewalk-cases`` in the search path. A command that ends in ``-`` is a Lua interpreter,
+    and is given the runner on its standard input.
     """
     variable = "ROPEWALK_HARNESS_" + language.upper().replace(".", "_")
     text = configured.get(language) or os.environ.get(variable)
@@ -34,24 +36,17 @@ def command_of(language: str, configured: dict[str, str]) -> list[str]:
     path = shutil.which(program)
     if path is None:
         raise RunnerError(f"no {program} found; say --command {language}=COMMAND or set {variable}")
-    if language.startswith("lua"):
-        return [path, "-e", f"arg = {{ [0] = 'harness', ... }} {_LUA_MAIN}"]
-    return [path]
-
-
-def _lua_command(command: list[str], paths: Sequence[str]) -> list[str]:
-    names = ", ".join("[==[" + argument + "]==]" for argument in ("--trace", *paths))
-    return [*command[:-1], f"arg = {{ [0] = 'harness', {names} }} {_LUA_MAIN}"]
+    return [path, "-"] if language.startswith("lua") else [path]
 
 
 def run_command(language: str, command: list[str], paths: Sequence[str], seconds: float) -> list[Outcome]:
     """Run all files with a runner in a process of its own; RunnerError when it breaks or takes too long."""
-    is_default_lua = language.startswith("lua") and command[-1].endswith(_LUA_MAIN)
-    line = _lua_command(command, paths) if is_default_lua else [*command, "--trace", *paths]
+    line = [*command, "--trace", *paths]
+    source = _LUA_MAIN if command[-1] == "-" else ""
     try:
-        done = subprocess.run(line, capture_output=True, text=True, timeout=seconds, check=False)
+        done = subprocess.run(line, input=source, capture_output=True, text=True, timeout=seconds, check=False)
     except OSError as error:
-        raise RunnerError(f"{line[0]}: {error}") from None
+        raise RunnerError(f"{language}: {error}") from None
     except subprocess.TimeoutExpired:
         raise RunnerError(f"{language}: no end after {seconds:g} seconds") from None
     outcomes = list(parse_trace_output(done.stdout))

@@ -172,11 +172,14 @@ class Runner:
         return waits[op]()
 
     def receive(self, variable: Any) -> Awaitable[Any]:
+        waiting: Awaitable[Any]
         if isinstance(variable, Oneshot):
-            return variable.receiver  # type: ignore[no-any-return]
-        if isinstance(variable, Ends):
-            return variable.receiver.receive()  # type: ignore[no-any-return]
-        return variable.receive()  # type: ignore[no-any-return]
+            waiting = variable.receiver
+        elif isinstance(variable, Ends):
+            waiting = variable.receiver.receive()
+        else:
+            waiting = variable.receive()
+        return waiting
 
     async def group(self, step: Step) -> object:
         if step.op == "join":
