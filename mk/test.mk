@@ -141,8 +141,8 @@ ASAN_PYTHON := $(filter 3.11,$(PYTHONS))
 ASAN_RUNTIME := $(foreach name,asan stdc++,$(shell $(CC) -print-file-name=lib$(name).so))
 asan_preload = LD_PRELOAD="$(subst $(eval ) ,~,$(ASAN_RUNTIME))"
 asan_host_lines = \
-    $(foreach abi,$(ASAN_LUA),$(foreach test,$(LUA_TESTS),lua-$(abi)-asan/$(basename $(notdir $(test)))~|~300~|~$(SANITIZER_ENV)~$(subst build/lua,build/asan/lua,$(call lua_env,$(abi)))~$(asan_preload)~$(LUA_$(abi))~$(test))) \
-    $(foreach version,$(ASAN_PYTHON),$(foreach test,$(PYTHON_TESTS),python-$(version)-asan/$(basename $(notdir $(test)))~|~300~|~ASAN_OPTIONS=detect_leaks=0~PYTHONMALLOC=malloc~$(subst build/python,build/asan/python,$(call python_env,$(version)))~$(asan_preload)~$(PYTHON_$(version))~$(test)))
+    $(foreach abi,$(ASAN_LUA),$(foreach test,$(LUA_TESTS) tests/cases/run_cases.lua,lua-$(abi)-asan/$(basename $(notdir $(test)))~|~300~|~$(SANITIZER_ENV)~$(subst build/lua,build/asan/lua,$(call lua_env,$(abi)))~$(asan_preload)~$(LUA_$(abi))~$(test))) \
+    $(foreach version,$(ASAN_PYTHON),$(foreach test,$(PYTHON_TESTS) -m~ropewalk.harness~tests/cases,python-$(version)-asan/$(basename $(notdir $(test)))~|~300~|~ASAN_OPTIONS=detect_leaks=0~PYTHONMALLOC=malloc~$(subst build/python,build/asan/python,$(call python_env,$(version)))~$(asan_preload)~$(PYTHON_$(version))~$(test)))
 
 # ---- what must be built before each list -----------------------------------------------------------------------------
 
