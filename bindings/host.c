@@ -15,6 +15,15 @@ void rwh_coroutine_init(struct rwh_coroutine *self, const struct rw_future_vtabl
     self->leaf = NULL;
 }
 
+/* The driver forgets the leaf before it goes: dropping may come back to the coroutine. */
+static void drop_leaf(struct rwh_coroutine *self)
+{
+    struct rw_future *leaf = self->leaf;
+
+    self->leaf = NULL;
+    rw_future_drop(leaf);
+}
+
 enum rw_poll rwh_coroutine_poll(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
 {
     struct rwh_coroutine *self = (struct rwh_coroutine *)future;
@@ -25,8 +34,7 @@ enum rw_poll rwh_coroutine_poll(struct rw_future *future, struct rw_context *cx,
             if (rw_task_await(cx, self->leaf, &in) == RW_PENDING) {
                 return RW_PENDING;
             }
-            rw_future_drop(self->leaf);
-            self->leaf = NULL;
+            drop_leaf(self);
         }
         struct rw_future *leaf = NULL;
         enum rwh_step step = self->ops->resume(self, cx, in, &leaf, out);
@@ -38,16 +46,15 @@ enum rw_poll rwh_coroutine_poll(struct rw_future *future, struct rw_context *cx,
         if (step == RWH_PENDING) {
             return RW_PENDING;
         }
+        in = rw_failure(RW_ERR_NOMEM); /* what the await gives where there is no leaf */
     }
 }
 
 void rwh_coroutine_drop(struct rw_future *future)
 {
     struct rwh_coroutine *self = (struct rwh_coroutine *)future;
-    struct rw_future *leaf = self->leaf;
 
-    self->leaf = NULL;
-    rw_future_drop(leaf);
+    drop_leaf(self);
     self->ops->drop(self);
 }
 

@@ -12,7 +12,7 @@
 #include <ropewalk.h>
 
 enum rwh_step {
-    RWH_AWAIT,   /* *leaf is what it awaits now (taken) */
+    RWH_AWAIT, /* *leaf is what it awaits now (taken); NULL: there was no memory for it, as the await will say */
     RWH_PENDING, /* the same, polled already with this context and pending */
     RWH_DONE     /* *out is how it ended */
 };
@@ -22,8 +22,8 @@ struct rwh_coroutine;
 struct rwh_coroutine_ops {
     /* Runs the coroutine until its next await or its end. `in` is the outcome of the last await (nil at the start), owned by the
      * callee. Scripts are entered from here and from nowhere else. */
-    enum rwh_step (*resume)(struct rwh_coroutine *self, struct rw_context *cx, struct rw_value in, struct rw_future **leaf,
-                            struct rw_value *out);
+    enum rwh_step (*resume)(struct rwh_coroutine *self, struct rw_context *cx, struct rw_value in,
+                            struct rw_future **leaf, struct rw_value *out);
     /* Ends a coroutine that may be suspended, and frees its record. Must not run script code. */
     void (*drop)(struct rwh_coroutine *self);
 };
@@ -36,7 +36,10 @@ struct rwh_coroutine {
 
 /* The vtable of a host's coroutines. `cancel` NULL: cancelling is level-triggered, in the core; else rw_task_cancel calls it and leaves
  * the rest to the host. */
-#define RWH_COROUTINE_VTABLE(name, cancel) {name, RW_FUTURE_COROUTINE, rwh_coroutine_poll, cancel, rwh_coroutine_drop}
+#define RWH_COROUTINE_VTABLE(name, cancel)                                                                   \
+    {                                                                                                        \
+        name, RW_FUTURE_COROUTINE, rwh_coroutine_poll, cancel, rwh_coroutine_drop                            \
+    }
 
 void rwh_coroutine_init(struct rwh_coroutine *self, const struct rw_future_vtable *vtable,
                         const struct rwh_coroutine_ops *ops);
