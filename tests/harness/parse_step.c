@@ -128,7 +128,7 @@ static char *read_quoted(struct line *line, struct step_argument *argument)
 
     skip_blanks(line);
     if (line->at >= line->end || *line->at != '"') {
-        return problem("a quoted text is missing", line->at, (size_t)(line->end - line->at));
+        return said("a quoted text is missing");
     }
     argument->value = case_literal_parse(&line->at, line->end);
     if (rw_is_failure(&argument->value)) {

@@ -108,7 +108,9 @@ end
 
 local function read_plain(line, kind)
   local word = line:word()
-  if kind == "i" or kind == "c" then
+  if word == "" then
+    line:fail(kind == "i" and "a number is missing" or "a name is missing")
+  elseif kind == "i" or kind == "c" then
     if kind == "c" and word == "unbounded" then
       return M.UNBOUNDED
     elseif not word:find("^%d+$") or #word > 11 then
@@ -207,7 +209,7 @@ end
 local function read_step(line)
   local step = { line = line.number, body = {}, cleanup = {} }
   line.at = 1
-  local name, sign, after = line.text:match("^[ \t]*([^ \t]*)[ \t]+(=)[ \t]+()", 1)
+  local name, sign, after = line.text:match("^[ \t]*([^ \t]*)[ \t]+(=)%f[%z \t]()", 1)
   if sign and name:find(NAME) then
     step.store = name
     line.at = after

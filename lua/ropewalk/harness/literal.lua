@@ -177,7 +177,8 @@ local function is_text(data)
       return true
     end
     local a, b = data:byte(at, at + 1)
-    local length = a >= 0xC2 and a <= 0xDF and 2 or a >= 0xE0 and a <= 0xEF and 3 or a >= 0xF0 and a <= 0xF4 and 4
+    local length = a >= 0xC2 and a <= 0xDF and 2 or a >= 0xE0 and a <= 0xEF and 3
+    length = length or a >= 0xF0 and a <= 0xF4 and 4
     local low = a == 0xE0 and 0xA0 or a == 0xF0 and 0x90 or 0x80
     local high = a == 0xED and 0x9F or a == 0xF4 and 0x8F or 0xBF
     if not length or not b or b < low or b > high then

@@ -157,6 +157,8 @@ class _Line:
 
 def _read_plain(line: _Line, kind: str) -> object:
     word = line.word()
+    if not word:
+        raise line.fail("a number is missing" if kind == "i" else "a name is missing")
     if kind in "ic":
         if kind == "c" and word == "unbounded":
             return UNBOUNDED
