@@ -82,6 +82,7 @@ local function serve(conn, room)
   if session.name then
     room:send({ kind = "leave", name = session.name, why = why })
   end
+  room:close()
   outbox:close()
   writer:await()
   conn:close()
