@@ -23,7 +23,8 @@ end)
 t.plain("each value has one spelling", function()
   local spellings = {
     "nil", "true", "false", "0", "-7", "0.25", "0.1", "inf", "-inf", "nan",
-    '""', '"a \\"b\\" \\\\ \\n\\t\\x00"', 'b"\\xff\\x00x"', "[]", '[1, [2.5, nil], "x"]', "{}", '{"a": 1, "b": [true]}', "{1: 2}",
+    '""', '"a \\"b\\" \\\\ \\n\\t\\x00"', 'b"\\xff\\x00x"',
+    "[]", '[1, [2.5, nil], "x"]', "{}", '{"a": 1, "b": [true]}', "{1: 2}",
   }
   for _, spelling in ipairs(spellings) do
     local value, stop, wrong = literal.parse(spelling, 1)

@@ -53,6 +53,19 @@ local function read_quoted(text, at, is_bytes)
   end
 end
 
+-- By its digits, since not every Lua has all 64 bits.
+local function read_integer(word)
+  local sign, digits = word:match("^(%-?)0*(%d+)$")
+  local most = sign == "-" and "9223372036854775808" or "9223372036854775807"
+  if #digits > #most or (#digits == #most and digits > most) then
+    refuse('"%s" is not a number', word:sub(1, 40))
+  elseif sign == "-" and digits == most and math.mininteger then
+    return math.mininteger
+  end
+  local number = tonumber(word)
+  return math.tointeger and math.tointeger(number) or number
+end
+
 local function read_word(text, at)
   local word, stop = text:match('^([^ \t,%]}:"%[{]*)()', at)
   if word == "nil" then
@@ -60,10 +73,7 @@ local function read_word(text, at)
   elseif CONSTANTS[word] ~= nil then
     return CONSTANTS[word], stop
   elseif word:find("^%-?%d+$") then
-    local number = math.tointeger and (math.tointeger(tonumber(word)) or tonumber(word)) or tonumber(word)
-    if word == "-9223372036854775808" and math.mininteger then
-      number = math.mininteger
-    end
+    local number = read_integer(word)
     return number, stop
   elseif word:find("^%-?%d+[%d.e+-]*$") and tonumber(word) then
     local number = tonumber(word)
