@@ -9,10 +9,10 @@ local literal = require "ropewalk.harness.literal"
 
 t.plain("malformed files are refused with the line and the reason", function()
   local file = assert(io.open("tests/harness/malformed.txt", "rb"))
-  local text = "\n" .. file:read("*a"):match("\n(! .*)$") .. "\n! "
+  local text = file:read("*a"):match("\n(! .*)$") .. "! "
   file:close()
   local count = 0
-  for message, body in text:gmatch("\n! ([^\n]*)\n(.-)%f[!]") do
+  for message, body in text:gmatch("! ([^\n]*)\n(.-\n)%f[!]") do
     local cases, problem = case_format.parse(body)
     assert(not cases and problem == message, ("expected %s, got %s"):format(message, tostring(problem)))
     count = count + 1

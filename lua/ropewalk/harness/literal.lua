@@ -24,6 +24,32 @@ local function refuse(message, ...)
   error({ literal = message:format(...) }, 0)
 end
 
+-- Well-formed UTF-8, as the core means it.
+local function is_text(data)
+  local at = 1
+  while true do
+    at = data:match("^[%z\1-\127]*()", at)
+    if at > #data then
+      return true
+    end
+    local a, b = data:byte(at, at + 1)
+    local length = a >= 0xC2 and a <= 0xDF and 2 or a >= 0xE0 and a <= 0xEF and 3
+    length = length or a >= 0xF0 and a <= 0xF4 and 4
+    local low = a == 0xE0 and 0xA0 or a == 0xF0 and 0x90 or 0x80
+    local high = a == 0xED and 0x9F or a == 0xF4 and 0x8F or 0xBF
+    if not length or not b or b < low or b > high then
+      return false
+    end
+    for i = at + 2, at + length - 1 do
+      local c = data:byte(i)
+      if not c or c < 0x80 or c > 0xBF then
+        return false
+      end
+    end
+    at = at + length
+  end
+end
+
 -- ---- reading ------------------------------------------------------------------------------------
 
 local function read_quoted(text, at, is_bytes)
@@ -37,6 +63,9 @@ local function read_quoted(text, at, is_bytes)
       refuse("a quoted text without its end")
     elseif mark == '"' then
       local data = table.concat(out)
+      if not is_bytes and not is_text(data) then
+        refuse("not valid UTF-8")
+      end
       return is_bytes and { bytes = data } or data, stop + 1
     end
     local escape = text:sub(stop + 1, stop + 1)
@@ -177,32 +206,6 @@ function M.parse(text, at)
 end
 
 -- ---- writing ------------------------------------------------------------------------------------
-
--- Well-formed UTF-8, as the core means it.
-local function is_text(data)
-  local at = 1
-  while true do
-    at = data:match("^[%z\1-\127]*()", at)
-    if at > #data then
-      return true
-    end
-    local a, b = data:byte(at, at + 1)
-    local length = a >= 0xC2 and a <= 0xDF and 2 or a >= 0xE0 and a <= 0xEF and 3
-    length = length or a >= 0xF0 and a <= 0xF4 and 4
-    local low = a == 0xE0 and 0xA0 or a == 0xF0 and 0x90 or 0x80
-    local high = a == 0xED and 0x9F or a == 0xF4 and 0x8F or 0xBF
-    if not length or not b or b < low or b > high then
-      return false
-    end
-    for i = at + 2, at + length - 1 do
-      local c = data:byte(i)
-      if not c or c < 0x80 or c > 0xBF then
-        return false
-      end
-    end
-    at = at + length
-  end
-end
 
 local function format_string(data)
   local is_bytes = not is_text(data)
