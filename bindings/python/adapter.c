@@ -105,10 +105,12 @@ PyObject *rwp_stream_buffered(PyObject *op, PyObject *args, PyObject *kwargs)
     if (call == NULL) {
         return NULL;
     }
-    return rwp_stream_box(loop, rw_stream_buffered(take_stream(op), (size_t)limit, rwp_call_future, rwp_call_drop, call));
+    return rwp_stream_box(
+        loop, rw_stream_buffered(take_stream(op), (size_t)limit, rwp_call_future, rwp_call_drop, call));
 }
 
-static PyObject *merge_of(struct rwp_loop *loop, struct rw_stream *first, PyObject *const *args, Py_ssize_t count)
+static PyObject *merge_of(struct rwp_loop *loop, struct rw_stream *first, PyObject *const *args,
+                          Py_ssize_t count)
 {
     Py_ssize_t filled = first != NULL ? 1 : 0, total = count + filled;
     struct rw_stream **streams = PyMem_Calloc(total > 0 ? (size_t)total : 1, sizeof *streams);
@@ -119,7 +121,8 @@ static PyObject *merge_of(struct rwp_loop *loop, struct rw_stream *first, PyObje
         return PyErr_NoMemory();
     }
     streams[0] = first;
-    while (filled < total && (streams[filled] = rwp_stream_of(loop, args[filled - (total - count)])) != NULL) {
+    while (filled < total &&
+           (streams[filled] = rwp_stream_of(loop, args[filled - (total - count)])) != NULL) {
         filled++;
     }
     if (filled == total) {
@@ -184,10 +187,13 @@ static PyObject *module_interval(PyObject *module, PyObject *seconds)
 }
 
 static PyMethodDef functions[] = {
-    {"stream", module_stream, METH_O, "stream(source) - a Stream of an (async) iterable, a receiver or a socket."},
-    {"merge", (PyCFunction)(void (*)(void))module_merge, METH_FASTCALL, "merge(*streams) - the items of all as they come."},
+    {"stream", module_stream, METH_O,
+     "stream(source) - a Stream of an (async) iterable, a receiver or a socket."},
+    {"merge", (PyCFunction)(void (*)(void))module_merge, METH_FASTCALL,
+     "merge(*streams) - the items of all as they come."},
     {"interval", module_interval, METH_O,
-     "interval(seconds) - a Stream of 0, 1, 2 ... in that rhythm, the first at once; missed ticks are skipped."},
+     "interval(seconds) - a Stream of 0, 1, 2 ... in that rhythm, the first at once; missed ticks are "
+     "skipped."},
     {NULL, NULL, 0, NULL},
 };
 

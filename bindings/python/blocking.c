@@ -24,8 +24,7 @@ struct job {
 /* The last reference waits for the threads, which need the GIL to end their jobs. */
 static void drop_pool(void *thing)
 {
-    Py_BEGIN_ALLOW_THREADS
-    rw_pool_unref(thing);
+    Py_BEGIN_ALLOW_THREADS rw_pool_unref(thing);
     Py_END_ALLOW_THREADS
 }
 
@@ -213,7 +212,8 @@ static PyObject *pool_close(PyObject *op, PyObject *unused)
 
 static PyMethodDef pool_methods[] = {
     {"run", (PyCFunction)(void (*)(void))pool_run, METH_VARARGS | METH_KEYWORDS,
-     "run(fn, *args, **kwargs) - fn's result, computed on one of the threads; WouldBlock when the queue is full."},
+     "run(fn, *args, **kwargs) - fn's result, computed on one of the threads; WouldBlock when the queue is "
+     "full."},
     {"close", pool_close, METH_NOARGS, "close() - wait for the jobs that run and end the threads."},
     {NULL, NULL, 0, NULL},
 };
@@ -237,7 +237,11 @@ static PyType_Slot pool_slots[] = {
 };
 
 static PyType_Spec pool_spec = {
-    "ropewalk._ropewalk.Pool", sizeof(struct rwp_box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE, pool_slots,
+    "ropewalk._ropewalk.Pool",
+    sizeof(struct rwp_box),
+    0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    pool_slots,
 };
 
 static PyMethodDef functions[] = {

@@ -53,7 +53,8 @@ static PyObject *broadcast_subscribe(PyObject *op, PyObject *unused)
     if (broadcast == NULL) {
         return NULL;
     }
-    return rwp_box_new(loop->state->broadcast_receiver_type, loop, rw_broadcast_subscribe(broadcast), drop_broadcast_receiver);
+    return rwp_box_new(loop->state->broadcast_receiver_type, loop, rw_broadcast_subscribe(broadcast),
+                       drop_broadcast_receiver);
 }
 
 static PyObject *broadcast_close(PyObject *op, PyObject *unused)
@@ -109,14 +110,17 @@ static PyObject *broadcast_receive(PyObject *op, PyObject *unused)
     struct rw_broadcast_receiver *receiver = rwp_link_thing(&BOX(op)->link);
 
     (void)unused;
-    return receiver != NULL ? rwp_op_new(BOX(op)->link.loop, rw_broadcast_receive(receiver), convert_broadcast, op) : NULL;
+    return receiver != NULL
+               ? rwp_op_new(BOX(op)->link.loop, rw_broadcast_receive(receiver), convert_broadcast, op)
+               : NULL;
 }
 
 static PyObject *broadcast_next(PyObject *op)
 {
     struct rw_broadcast_receiver *receiver = rwp_link_thing(&BOX(op)->link);
 
-    return receiver != NULL ? rwp_op_new(BOX(op)->link.loop, rw_broadcast_receive(receiver), convert_next, op) : NULL;
+    return receiver != NULL ? rwp_op_new(BOX(op)->link.loop, rw_broadcast_receive(receiver), convert_next, op)
+                            : NULL;
 }
 
 /* ---- watch ---------------------------------------------------------------------------------------------------------------------- */
@@ -146,7 +150,8 @@ static PyObject *cell_subscribe(PyObject *op, PyObject *unused)
     if (cell == NULL) {
         return NULL;
     }
-    return rwp_box_new(loop->state->watch_receiver_type, loop, rw_watch_cell_subscribe(cell), drop_cell_receiver);
+    return rwp_box_new(loop->state->watch_receiver_type, loop, rw_watch_cell_subscribe(cell),
+                       drop_cell_receiver);
 }
 
 static PyObject *cell_close(PyObject *op, PyObject *unused)
@@ -174,27 +179,33 @@ static PyObject *cell_changed(PyObject *op, PyObject *unused)
     struct rw_watch_receiver *receiver = rwp_link_thing(&BOX(op)->link);
 
     (void)unused;
-    return receiver != NULL ? rwp_op_new(BOX(op)->link.loop, rw_watch_receiver_changed(receiver), NULL, op) : NULL;
+    return receiver != NULL ? rwp_op_new(BOX(op)->link.loop, rw_watch_receiver_changed(receiver), NULL, op)
+                            : NULL;
 }
 
 static PyObject *cell_next(PyObject *op)
 {
     struct rw_watch_receiver *receiver = rwp_link_thing(&BOX(op)->link);
 
-    return receiver != NULL ? rwp_op_new(BOX(op)->link.loop, rw_watch_receiver_changed(receiver), convert_next, op) : NULL;
+    return receiver != NULL
+               ? rwp_op_new(BOX(op)->link.loop, rw_watch_receiver_changed(receiver), convert_next, op)
+               : NULL;
 }
 
 /* ---- types ----------------------------------------------------------------------------------------------------------------------- */
 
 static PyMethodDef broadcast_methods[] = {
-    {"send", broadcast_send, METH_O, "send(value) - to all who have subscribed, at once; gives how many that are."},
-    {"subscribe", broadcast_subscribe, METH_NOARGS, "subscribe() - a receiver of everything that is sent from here on."},
+    {"send", broadcast_send, METH_O,
+     "send(value) - to all who have subscribed, at once; gives how many that are."},
+    {"subscribe", broadcast_subscribe, METH_NOARGS,
+     "subscribe() - a receiver of everything that is sent from here on."},
     {"close", broadcast_close, METH_NOARGS, "close() - receivers get what is left, then ClosedError."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyMethodDef broadcast_receiver_methods[] = {
-    {"receive", broadcast_receive, METH_NOARGS, "receive() - the next value; Lagged when some were missed, ClosedError."},
+    {"receive", broadcast_receive, METH_NOARGS,
+     "receive() - the next value; Lagged when some were missed, ClosedError."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -206,7 +217,8 @@ static PyMethodDef cell_methods[] = {
 };
 
 static PyMethodDef cell_receiver_methods[] = {
-    {"changed", cell_changed, METH_NOARGS, "changed() - the next value that this receiver has not seen; ClosedError."},
+    {"changed", cell_changed, METH_NOARGS,
+     "changed() - the next value that this receiver has not seen; ClosedError."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -250,7 +262,8 @@ static PyType_Slot cell_receiver_slots[] = {
 
 static PyType_Spec specs[] = {
     {"ropewalk._ropewalk.Broadcast", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS, broadcast_slots},
-    {"ropewalk._ropewalk.BroadcastReceiver", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS, broadcast_receiver_slots},
+    {"ropewalk._ropewalk.BroadcastReceiver", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS,
+     broadcast_receiver_slots},
     {"ropewalk._ropewalk.Watch", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS, cell_slots},
     {"ropewalk._ropewalk.WatchReceiver", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS, cell_receiver_slots},
 };
@@ -271,7 +284,8 @@ static PyObject *module_broadcast(PyObject *module, PyObject *args)
     if (loop == NULL) {
         return NULL;
     }
-    return rwp_box_new(loop->state->broadcast_type, loop, rw_broadcast_new(loop->loop, (size_t)capacity), drop_broadcast);
+    return rwp_box_new(loop->state->broadcast_type, loop, rw_broadcast_new(loop->loop, (size_t)capacity),
+                       drop_broadcast);
 }
 
 static PyObject *module_watch(PyObject *module, PyObject *object)

@@ -42,7 +42,8 @@ static int value_for(PyObject *op, PyObject *object, struct rw_value *out)
 {
     struct rwp_state *state = BOX(op)->link.loop->state;
 
-    return BOX(op)->kept != NULL ? rwp_value_portable(state, object, out) : rwp_value_from(state, object, out);
+    return BOX(op)->kept != NULL ? rwp_value_portable(state, object, out)
+                                 : rwp_value_from(state, object, out);
 }
 
 /* ---- sender -------------------------------------------------------------------------------------------------------------------- */
@@ -96,7 +97,8 @@ static PyObject *sender_reserve(PyObject *op, PyObject *unused)
     struct rwp_loop *loop = BOX(op)->link.loop;
 
     (void)unused;
-    return sender != NULL ? rwp_op_new(loop, rw_channel_reserve(loop->loop, sender), convert_permit, op) : NULL;
+    return sender != NULL ? rwp_op_new(loop, rw_channel_reserve(loop->loop, sender), convert_permit, op)
+                          : NULL;
 }
 
 static PyObject *sender_clone(PyObject *op, PyObject *unused)
@@ -209,7 +211,8 @@ static PyObject *receiver_receive_nowait(PyObject *op, PyObject *unused)
         return NULL;
     }
     err = rw_channel_try_receive(receiver, &value);
-    return err == 0 ? rwp_object_from(BOX(op)->link.loop, value) : rwp_raise(BOX(op)->link.loop->state, err, NULL);
+    return err == 0 ? rwp_object_from(BOX(op)->link.loop, value)
+                    : rwp_raise(BOX(op)->link.loop->state, err, NULL);
 }
 
 static PyObject *convert_next(struct rwp_op *op, struct rw_value *value)
@@ -331,10 +334,13 @@ static PyMemberDef box_members[] = {
 };
 
 static PyMethodDef sender_methods[] = {
-    {"send", sender_send, METH_O, "send(value) - wait for room, then send; ClosedError when nobody can receive."},
+    {"send", sender_send, METH_O,
+     "send(value) - wait for room, then send; ClosedError when nobody can receive."},
     {"send_nowait", sender_send_nowait, METH_O, "send_nowait(value) - send at once, or WouldBlock."},
-    {"reserve", sender_reserve, METH_NOARGS, "reserve() - wait for room and keep it: a Permit (also with `async with`)."},
-    {"clone", sender_clone, METH_NOARGS, "clone() - one more sender; the channel closes when the last one does."},
+    {"reserve", sender_reserve, METH_NOARGS,
+     "reserve() - wait for room and keep it: a Permit (also with `async with`)."},
+    {"clone", sender_clone, METH_NOARGS,
+     "clone() - one more sender; the channel closes when the last one does."},
     {"close", sender_close, METH_NOARGS, "close() - this sender sends no more. Idempotent."},
     {"aclose", sender_aclose, METH_NOARGS, "aclose() - close(), to be awaited."},
     {"__enter__", box_enter, METH_NOARGS, NULL},
@@ -361,8 +367,10 @@ static PyType_Slot sender_slots[] = {
 };
 
 static PyMethodDef receiver_methods[] = {
-    {"receive", receiver_receive, METH_NOARGS, "receive() - the next value; ClosedError when closed and empty."},
-    {"receive_nowait", receiver_receive_nowait, METH_NOARGS, "receive_nowait() - a value that is there, or WouldBlock."},
+    {"receive", receiver_receive, METH_NOARGS,
+     "receive() - the next value; ClosedError when closed and empty."},
+    {"receive_nowait", receiver_receive_nowait, METH_NOARGS,
+     "receive_nowait() - a value that is there, or WouldBlock."},
     {"clone", receiver_clone, METH_NOARGS, "clone() - one more receiver; each value goes to one of them."},
     {"close", receiver_close, METH_NOARGS, "close() - this receiver receives no more. Idempotent."},
     {"aclose", receiver_aclose, METH_NOARGS, "aclose() - close(), to be awaited."},
@@ -375,7 +383,8 @@ static PyMethodDef receiver_methods[] = {
 };
 
 static PyGetSetDef receiver_getset[] = {
-    {"closed", receiver_get_closed, NULL, "Whether this end is closed, or all senders are and nothing is left.", NULL},
+    {"closed", receiver_get_closed, NULL,
+     "Whether this end is closed, or all senders are and nothing is left.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -407,9 +416,12 @@ static PyType_Slot permit_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec sender_spec = {"ropewalk._ropewalk.Sender", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS, sender_slots};
-static PyType_Spec receiver_spec = {"ropewalk._ropewalk.Receiver", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS, receiver_slots};
-static PyType_Spec permit_spec = {"ropewalk._ropewalk.Permit", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS, permit_slots};
+static PyType_Spec sender_spec = {"ropewalk._ropewalk.Sender", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS,
+                                  sender_slots};
+static PyType_Spec receiver_spec = {"ropewalk._ropewalk.Receiver", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS,
+                                    receiver_slots};
+static PyType_Spec permit_spec = {"ropewalk._ropewalk.Permit", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS,
+                                  permit_slots};
 
 PyObject *rwp_permit_box(struct rwp_loop *loop, struct rw_value *value)
 {
@@ -454,7 +466,8 @@ static PyObject *module_channel(PyObject *module, PyObject *args, PyObject *kwar
     if (loop == NULL) {
         return NULL;
     }
-    if (rw_channel_open(loop->loop, capacity, shared ? RW_CHANNEL_SHARED : RW_CHANNEL_LOCAL, &sender, &receiver) != 0) {
+    if (rw_channel_open(loop->loop, capacity, shared ? RW_CHANNEL_SHARED : RW_CHANNEL_LOCAL, &sender,
+                        &receiver) != 0) {
         return PyErr_NoMemory();
     }
     tx = rwp_sender_box(loop, sender);
@@ -467,7 +480,8 @@ static PyObject *module_channel(PyObject *module, PyObject *args, PyObject *kwar
 
 static PyMethodDef functions[] = {
     {"channel", (PyCFunction)(void (*)(void))module_channel, METH_VARARGS | METH_KEYWORDS,
-     "channel(capacity=0, shared=False) - (sender, receiver); capacity 0: each send waits for its receiver, None: no bound."},
+     "channel(capacity=0, shared=False) - (sender, receiver); capacity 0: each send waits for its receiver, "
+     "None: no bound."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -44,7 +44,8 @@ static PyObject *module_spawn(PyObject *module, PyObject *args, PyObject *kwargs
     struct rw_scope *scope = NULL;
     PyObject *coro, *name = Py_None, *context = Py_None, *scope_object = Py_None;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOO:spawn", names, &coro, &name, &context, &scope_object)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOO:spawn", names, &coro, &name, &context,
+                                     &scope_object)) {
         return NULL;
     }
     loop = rwp_running(state);
@@ -54,7 +55,8 @@ static PyObject *module_spawn(PyObject *module, PyObject *args, PyObject *kwargs
     if (scope_object != Py_None && (scope = rwp_scope_of(state, scope_object)) == NULL) {
         return NULL;
     }
-    return rwp_task_spawn(loop, coro, name == Py_None ? NULL : name, context == Py_None ? NULL : context, scope);
+    return rwp_task_spawn(loop, coro, name == Py_None ? NULL : name, context == Py_None ? NULL : context,
+                          scope);
 }
 
 /* ---- several at once --------------------------------------------------------------------------------------------------------------- */
@@ -190,7 +192,8 @@ static int fill_case(struct rwp_loop *loop, PyObject *arg, struct rw_select_case
     return out->future != NULL ? 0 : -1;
 }
 
-static PyObject *select_of(struct rwp_loop *loop, PyObject *args, int64_t deadline_ns, bool has_timeout, unsigned flags)
+static PyObject *select_of(struct rwp_loop *loop, PyObject *args, int64_t deadline_ns, bool has_timeout,
+                           unsigned flags)
 {
     Py_ssize_t count = PyTuple_GET_SIZE(args), filled = 0;
     struct rw_select_case *cases = PyMem_Calloc((size_t)count + 1, sizeof *cases);
@@ -204,9 +207,10 @@ static PyObject *select_of(struct rwp_loop *loop, PyObject *args, int64_t deadli
     }
     number = filled == count ? PyLong_FromSsize_t(count) : NULL;
     if (number != NULL) {
-        cases[count] = (struct rw_select_case){.kind = RW_SELECT_DEADLINE, .deadline_ns = deadline_ns, .value = rw_nil()};
-        op = rwp_op_new(loop, rw_select(loop->loop, cases, (size_t)count + (has_timeout ? 1 : 0), flags), conclude_select,
-                        number);
+        cases[count] = (struct rw_select_case){
+            .kind = RW_SELECT_DEADLINE, .deadline_ns = deadline_ns, .value = rw_nil()};
+        op = rwp_op_new(loop, rw_select(loop->loop, cases, (size_t)count + (has_timeout ? 1 : 0), flags),
+                        conclude_select, number);
         Py_DECREF(number);
     } else {
         for (Py_ssize_t i = 0; i < filled; i++) {
@@ -248,7 +252,8 @@ static PyObject *module_select(PyObject *module, PyObject *args, PyObject *kwarg
 
 static PyObject *chain(PyObject *self, PyObject *fn,
                        struct rw_future *(*combine)(struct rw_loop *loop, struct rw_future *future,
-                                                    struct rw_future *(*call)(void *arg, struct rw_value value),
+                                                    struct rw_future *(*call)(void *arg,
+                                                                              struct rw_value value),
                                                     void (*drop)(void *arg), void *arg))
 {
     struct rwp_loop *loop = rwp_running(rwp_state_of(self));
@@ -301,7 +306,8 @@ static PyMethodDef functions[] = {
      "first(*awaitables) - (index, result) of the first to be ready; the others are cancelled."},
     {"select", FAST(module_select), METH_VARARGS | METH_KEYWORDS,
      "select(*operations, timeout=None, biased=False) - do exactly one of them; gives (index, result)."},
-    {"future_of", module_awaitable, METH_O, "future_of(awaitable) - an operation with map, and_then and or_else."},
+    {"future_of", module_awaitable, METH_O,
+     "future_of(awaitable) - an operation with map, and_then and or_else."},
     {NULL, NULL, 0, NULL},
 };
 

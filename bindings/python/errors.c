@@ -61,10 +61,10 @@ int rwp_errors_init(struct rwp_state *state)
     if (errors == NULL) {
         return -1;
     }
-#define FIND(symbol, number, code, python, text)                                                                           \
-    if ((state->errors[-(symbol)] = find_class(errors, python)) == NULL) {                                                 \
-        Py_DECREF(errors);                                                                                                 \
-        return -1;                                                                                                         \
+#define FIND(symbol, number, code, python, text)                                                             \
+    if ((state->errors[-(symbol)] = find_class(errors, python)) == NULL) {                                   \
+        Py_DECREF(errors);                                                                                   \
+        return -1;                                                                                           \
     }
     RW_ERRORS(FIND)
 #undef FIND
@@ -80,7 +80,8 @@ static PyObject *class_of(struct rwp_state *state, int code)
 
 static int set_text(PyObject *exception, const char *name, const char *text)
 {
-    PyObject *string = text != NULL ? PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace") : Py_NewRef(Py_None);
+    PyObject *string =
+        text != NULL ? PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace") : Py_NewRef(Py_None);
     int done = string != NULL ? PyObject_SetAttrString(exception, name, string) : -1;
 
     Py_XDECREF(string);
@@ -102,7 +103,8 @@ static PyObject *construct(struct rwp_state *state, int code, const struct rw_er
     if (message == NULL) {
         return NULL;
     }
-    if (number != 0 && PyExceptionClass_Check(class) && PyType_IsSubtype((PyTypeObject *)class, (PyTypeObject *)PyExc_OSError)) {
+    if (number != 0 && PyExceptionClass_Check(class) &&
+        PyType_IsSubtype((PyTypeObject *)class, (PyTypeObject *)PyExc_OSError)) {
         exception = PyObject_CallFunction(class, "iO", number, message);
     } else {
         exception = PyObject_CallOneArg(class, message);
@@ -174,7 +176,8 @@ PyObject *rwp_raise_value(struct rwp_state *state, struct rw_value *value)
 static bool is_coded(PyObject *exception, const char *expected)
 {
     PyObject *code = PyObject_GetAttrString(exception, "code");
-    bool is_same = code != NULL && PyUnicode_Check(code) && PyUnicode_CompareWithASCIIString(code, expected) == 0;
+    bool is_same =
+        code != NULL && PyUnicode_Check(code) && PyUnicode_CompareWithASCIIString(code, expected) == 0;
 
     PyErr_Clear();
     Py_XDECREF(code);
@@ -184,8 +187,8 @@ static bool is_coded(PyObject *exception, const char *expected)
 /* Classes before their bases: TimeoutError is an OSError too. */
 static int code_of(struct rwp_state *state, PyObject *exception)
 {
-    static const int by_class[] = {RW_ERR_CANCELLED, RW_ERR_TIMEOUT, RW_ERR_CLOSED,  RW_ERR_INCOMPLETE,
-                                   RW_ERR_END,       RW_ERR_BROKEN,  RW_ERR_LAGGED,  RW_ERR_LIMIT,
+    static const int by_class[] = {RW_ERR_CANCELLED, RW_ERR_TIMEOUT, RW_ERR_CLOSED,   RW_ERR_INCOMPLETE,
+                                   RW_ERR_END,       RW_ERR_BROKEN,  RW_ERR_LAGGED,   RW_ERR_LIMIT,
                                    RW_ERR_BUSY,      RW_ERR_THREAD,  RW_ERR_DEADLOCK, RW_ERR_UNSUPPORTED,
                                    RW_ERR_STATE,     RW_ERR_DNS,     RW_ERR_NOMEM};
 
@@ -208,8 +211,8 @@ static void append_frame(struct rw_error *error, PyTracebackObject *entry)
 {
     PyCodeObject *code = PyFrame_GetCode(entry->tb_frame);
     PyObject *place = PyObject_GetAttrString((PyObject *)entry, "tb_lineno");
-    PyObject *line = place != NULL ? PyUnicode_FromFormat("  File \"%U\", line %S, in %U", code->co_filename, place,
-                                                          code->co_name)
+    PyObject *line = place != NULL ? PyUnicode_FromFormat("  File \"%U\", line %S, in %U", code->co_filename,
+                                                          place, code->co_name)
                                    : NULL;
     const char *text = line != NULL ? PyUnicode_AsUTF8(line) : NULL;
 

@@ -61,7 +61,8 @@ static PyObject *future_set_result(PyObject *op, PyObject *object)
 {
     struct rw_value value;
 
-    if (rwp_link_thing(&BOX(op)->link) == NULL || rwp_value_from(BOX(op)->link.loop->state, object, &value) < 0) {
+    if (rwp_link_thing(&BOX(op)->link) == NULL ||
+        rwp_value_from(BOX(op)->link.loop->state, object, &value) < 0) {
         return NULL;
     }
     return resolve(op, value);
@@ -111,13 +112,17 @@ static PyObject *future_result(PyObject *op, PyObject *unused)
 }
 
 static PyMethodDef future_methods[] = {
-    {"set_result", future_set_result, METH_O, "set_result(value) - complete it; InvalidStateError the second time."},
-    {"set_exception", future_set_exception, METH_O, "set_exception(exception) - let it fail; InvalidStateError the second time."},
+    {"set_result", future_set_result, METH_O,
+     "set_result(value) - complete it; InvalidStateError the second time."},
+    {"set_exception", future_set_exception, METH_O,
+     "set_exception(exception) - let it fail; InvalidStateError the second time."},
     {"done", future_done, METH_NOARGS, "done() - whether it is complete."},
-    {"result", future_result, METH_NOARGS, "result() - the value, or the exception raised; InvalidStateError before."},
+    {"result", future_result, METH_NOARGS,
+     "result() - the value, or the exception raised; InvalidStateError before."},
     {"map", rwp_op_map, METH_O, "map(fn) - an awaitable of fn(result)."},
     {"and_then", rwp_op_and_then, METH_O, "and_then(fn) - goes on with what fn(result) gives to await."},
-    {"or_else", rwp_op_or_else, METH_O, "or_else(fn) - on failure goes on with what fn(exception) gives to await."},
+    {"or_else", rwp_op_or_else, METH_O,
+     "or_else(fn) - on failure goes on with what fn(exception) gives to await."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -137,7 +142,11 @@ static PyType_Slot future_slots[] = {
 };
 
 static PyType_Spec future_spec = {
-    "ropewalk._ropewalk.Future", sizeof(struct rwp_box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE, future_slots,
+    "ropewalk._ropewalk.Future",
+    sizeof(struct rwp_box),
+    0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    future_slots,
 };
 
 /* ---- oneshot ---------------------------------------------------------------------------------------------------------------------- */
@@ -173,7 +182,8 @@ static PyObject *oneshot_get_closed(PyObject *op, void *closure)
 }
 
 static PyMethodDef oneshot_methods[] = {
-    {"send", oneshot_send, METH_O, "send(value) - once; ClosedError when nobody will receive, StateError when used."},
+    {"send", oneshot_send, METH_O,
+     "send(value) - once; ClosedError when nobody will receive, StateError when used."},
     {"close", oneshot_close, METH_NOARGS, "close() - nothing will be sent: the receiver gets ClosedError."},
     {NULL, NULL, 0, NULL},
 };
@@ -191,7 +201,8 @@ static PyType_Slot oneshot_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec oneshot_spec = {"ropewalk._ropewalk.OneshotSender", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS, oneshot_slots};
+static PyType_Spec oneshot_spec = {"ropewalk._ropewalk.OneshotSender", sizeof(struct rwp_box), 0,
+                                   RWP_TYPE_FLAGS, oneshot_slots};
 
 static PyObject *module_oneshot(PyObject *module, PyObject *unused)
 {
@@ -266,7 +277,8 @@ static PyType_Slot remote_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec remote_spec = {"ropewalk._ropewalk.RemoteTask", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS, remote_slots};
+static PyType_Spec remote_spec = {"ropewalk._ropewalk.RemoteTask", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS,
+                                  remote_slots};
 
 PyObject *rwp_remote_task_box(struct rwp_loop *loop, struct rw_task *task)
 {

@@ -9,37 +9,13 @@
  * A callback that only wakes one of our tasks (asyncio's futures call it through call_soon) makes no handle at all: the
  * task is queued at once, which is the same place in the same queue.
  */
-#include "rwp.h"
-
-#include <math.h>
-
-#define INLINE_ARGS 3
-
-struct rwp_handle {
-    PyObject_HEAD
-    struct rwp_link link; /* thing: the handle itself, while the loop owns a reference */
-    struct rw_job job;
-    PyObject *weakrefs;
-    struct rwp_loop *loop; /* strong */
-    PyObject *callback;    /* NULL once run or cancelled */
-    PyObject *context;
-    PyObject *args[INLINE_ARGS];
-    PyObject *rest; /* all arguments in a tuple, when there are more */
-    Py_ssize_t count;
-    bool cancelled;
-};
-
-struct timer_handle {
-    struct rwp_handle handle;
-    struct rw_timer timer;
-    double when;
-};
+#include "rwp_handle.h"
 
 static void let_go(struct rwp_handle *self)
 {
     Py_CLEAR(self->callback);
     Py_CLEAR(self->context);
-    for (int i = 0; i < INLINE_ARGS; i++) {
+    for (int i = 0; i < RWP_INLINE_ARGS; i++) {
         Py_CLEAR(self->args[i]);
     }
     Py_CLEAR(self->rest);
@@ -66,7 +42,8 @@ static void report(struct rwp_handle *self, PyObject *callback)
         PyErr_Clear();
     }
     rwp_exc_give(exception);
-    rwp_loop_report(self->loop, text != NULL ? PyUnicode_AsUTF8(text) : "Exception in callback", "handle", (PyObject *)self);
+    rwp_loop_report(self->loop, text != NULL ? PyUnicode_AsUTF8(text) : "Exception in callback", "handle",
+                    (PyObject *)self);
     Py_XDECREF(text);
 }
 
@@ -91,7 +68,7 @@ static void enter_and_call(struct rwp_handle *self)
     Py_DECREF(callback);
 }
 
-static void run_job(struct rw_job *job, struct rw_loop *loop)
+void rwp_handle_run_job(struct rw_job *job, struct rw_loop *loop)
 {
     struct rwp_handle *self = (struct rwp_handle *)(void *)((char *)job - offsetof(struct rwp_handle, job));
 
@@ -120,7 +97,7 @@ void rwp_handle_run_again(struct rwp_loop *loop, PyObject *handle)
 }
 
 /* The loop's end, or cancel: out of queue and heap. */
-static void drop_queued(void *thing)
+void rwp_handle_drop_queued(void *thing)
 {
     struct rwp_handle *self = thing;
 
@@ -131,266 +108,22 @@ static void drop_queued(void *thing)
     Py_DECREF(self);
 }
 
-static void drop_armed(void *thing)
+void rwp_handle_drop_armed(void *thing)
 {
-    struct timer_handle *self = thing;
+    struct rwp_timer_handle *self = thing;
 
     if (self->handle.loop->loop != NULL) {
         rw_timer_disarm(self->handle.loop->loop, &self->timer);
     }
-    drop_queued(&self->handle);
+    rwp_handle_drop_queued(&self->handle);
 }
 
-static void fire(struct rw_timer *timer, struct rw_loop *loop)
+void rwp_handle_fire(struct rw_timer *timer, struct rw_loop *loop)
 {
-    struct timer_handle *self = (struct timer_handle *)(void *)((char *)timer - offsetof(struct timer_handle, timer));
+    struct rwp_timer_handle *self =
+        (struct rwp_timer_handle *)(void *)((char *)timer - offsetof(struct rwp_timer_handle, timer));
 
     rw_loop_queue(loop, &self->handle.job);
-}
-
-/* ---- making ------------------------------------------------------------------------------------------------------------ */
-
-static int keep_args(struct rwp_handle *self, PyObject *const *args, Py_ssize_t count)
-{
-    self->count = count;
-    if (count > INLINE_ARGS) {
-        self->rest = PyTuple_New(count);
-        if (self->rest == NULL) {
-            return -1;
-        }
-    }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        if (self->rest != NULL) {
-            PyTuple_SET_ITEM(self->rest, i, Py_NewRef(args[i]));
-        } else {
-            self->args[i] = Py_NewRef(args[i]);
-        }
-    }
-    return 0;
-}
-
-static struct rwp_handle *make(PyTypeObject *type, size_t size, struct rwp_loop *loop, PyObject *callback, PyObject *const *args,
-                               Py_ssize_t count, PyObject *context)
-{
-    struct rwp_handle *self = (struct rwp_handle *)PyObject_New(struct rwp_handle, type);
-
-    if (self == NULL) {
-        return NULL;
-    }
-    memset((char *)self + sizeof(PyObject), 0, size - sizeof(PyObject));
-    self->job.run = run_job;
-    self->loop = (struct rwp_loop *)Py_NewRef((PyObject *)loop);
-    self->callback = Py_NewRef(callback);
-    self->context = context != NULL ? Py_NewRef(context) : PyContext_CopyCurrent();
-    if (self->context == NULL || keep_args(self, args, count) < 0) {
-        Py_DECREF(self);
-        return NULL;
-    }
-    return self;
-}
-
-static int check_callback(struct rwp_loop *loop, PyObject *callback, const char *method)
-{
-    if (loop->debug) {
-        PyObject *checked = PyObject_CallMethod((PyObject *)loop, "_check_callback", "Os", callback, method);
-
-        Py_XDECREF(checked);
-        return checked != NULL ? 0 : -1;
-    }
-    if (!PyCallable_Check(callback)) {
-        PyErr_Format(PyExc_TypeError, "a callable object was expected by %s(), got %R", method, callback);
-        return -1;
-    }
-    return 0;
-}
-
-static void queue(struct rwp_handle *self)
-{
-    rwp_link_begin(&self->link, self->loop, Py_NewRef((PyObject *)self), drop_queued);
-    rw_loop_queue(self->loop->loop, &self->job);
-}
-
-PyObject *rwp_call_soon(struct rwp_loop *loop, PyObject *callback, PyObject *const *args, Py_ssize_t count, PyObject *context)
-{
-    struct rwp_handle *self;
-
-    if (Py_TYPE(callback) == loop->state->wakeup_type && count == 1) {
-        rwp_wakeup_fire(callback, args[0]);
-        Py_RETURN_NONE;
-    }
-    self = make(loop->state->handle_type, sizeof *self, loop, callback, args, count, context);
-    if (self != NULL) {
-        queue(self);
-    }
-    return (PyObject *)self;
-}
-
-int rwp_schedule(struct rwp_loop *loop, PyObject *callback, PyObject *arg, PyObject *context)
-{
-    PyObject *handle = rwp_call_soon(loop, callback, &arg, 1, context);
-
-    Py_XDECREF(handle);
-    return handle != NULL ? 0 : -1;
-}
-
-/* The one keyword of all these methods. */
-static int read_context(PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject **context)
-{
-    *context = NULL;
-    if (names == NULL || PyTuple_GET_SIZE(names) == 0) {
-        return 0;
-    }
-    if (PyTuple_GET_SIZE(names) != 1 || PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "context") != 0) {
-        PyErr_SetString(PyExc_TypeError, "the only keyword argument is context");
-        return -1;
-    }
-    *context = args[count] != Py_None ? args[count] : NULL;
-    return 0;
-}
-
-PyObject *rwp_method_call_soon(PyObject *op, PyObject *const *args, Py_ssize_t count, PyObject *names)
-{
-    struct rwp_loop *loop = (struct rwp_loop *)op;
-    PyObject *context;
-
-    if (count < 1) {
-        PyErr_SetString(PyExc_TypeError, "call_soon() needs a callback");
-        return NULL;
-    }
-    if (!rwp_loop_enter(loop) || read_context(args, count, names, &context) < 0) {
-        return NULL;
-    }
-    if (check_callback(loop, args[0], "call_soon") < 0) {
-        return NULL;
-    }
-    return rwp_call_soon(loop, args[0], args + 1, count - 1, context);
-}
-
-static void queue_posted(void *arg, struct rw_loop *loop)
-{
-    struct rwp_handle *self = arg;
-
-    rwp_link_begin(&self->link, self->loop, self, drop_queued); /* the message's reference goes over */
-    rw_loop_queue(loop, &self->job);
-}
-
-static void drop_posted(void *arg)
-{
-    Py_DECREF((PyObject *)arg);
-}
-
-static PyObject *post(struct rwp_loop *loop, PyObject *const *args, Py_ssize_t count, PyObject *context)
-{
-    struct rwp_handle *self = make(loop->state->handle_type, sizeof *self, loop, args[0], args + 1, count - 1, context);
-
-    if (self == NULL) {
-        return NULL;
-    }
-    Py_INCREF(self);
-    if (loop->handle == NULL || rw_handle_post(loop->handle, queue_posted, drop_posted, self) != 0) {
-        Py_DECREF(self);
-        Py_DECREF(self);
-        return rwp_raise(loop->state, RW_ERR_UNSUPPORTED, "another thread cannot reach this loop");
-    }
-    return (PyObject *)self;
-}
-
-PyObject *rwp_method_call_soon_threadsafe(PyObject *op, PyObject *const *args, Py_ssize_t count, PyObject *names)
-{
-    struct rwp_loop *loop = (struct rwp_loop *)op;
-    PyObject *context;
-
-    if (count < 1) {
-        PyErr_SetString(PyExc_TypeError, "call_soon_threadsafe() needs a callback");
-        return NULL;
-    }
-    if (loop->loop == NULL || loop->closing || loop->forked) {
-        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
-        return NULL;
-    }
-    if (read_context(args, count, names, &context) < 0 || check_callback(loop, args[0], "call_soon_threadsafe") < 0) {
-        return NULL;
-    }
-    if (rw_loop_is_own_thread(loop->loop) || loop->sim != NULL) {
-        return rwp_call_soon(loop, args[0], args + 1, count - 1, context);
-    }
-    return post(loop, args, count, context);
-}
-
-static PyObject *call_at(struct rwp_loop *loop, double when, PyObject *const *args, Py_ssize_t count, PyObject *context)
-{
-    struct timer_handle *self;
-    double deadline = ceil(when * 1e9);
-
-    self = (struct timer_handle *)make(loop->state->timer_type, sizeof *self, loop, args[0], args + 1, count - 1, context);
-    if (self == NULL) {
-        return NULL;
-    }
-    self->when = when;
-    rw_timer_init(&self->timer, fire);
-    if (rw_timer_arm(loop->loop, &self->timer, deadline < 9.2e18 ? (int64_t)deadline : RW_NEVER - 1) != 0) {
-        Py_DECREF(self);
-        return PyErr_NoMemory();
-    }
-    rwp_link_begin(&self->handle.link, loop, Py_NewRef((PyObject *)self), drop_armed);
-    return (PyObject *)self;
-}
-
-static PyObject *read_and_call_at(PyObject *op, PyObject *const *args, Py_ssize_t count, PyObject *names, bool relative)
-{
-    struct rwp_loop *loop = (struct rwp_loop *)op;
-    const char *method = relative ? "call_later" : "call_at";
-    PyObject *context, *now;
-    double when;
-
-    if (count < 2) {
-        PyErr_Format(PyExc_TypeError, "%s() needs a time and a callback", method);
-        return NULL;
-    }
-    if (!rwp_loop_enter(loop) || read_context(args, count, names, &context) < 0) {
-        return NULL;
-    }
-    when = PyFloat_AsDouble(args[0]);
-    if ((when == -1.0 && PyErr_Occurred()) || check_callback(loop, args[1], method) < 0) {
-        return NULL;
-    }
-    if (when != when) {
-        PyErr_SetString(PyExc_ValueError, "a time must not be nan");
-        return NULL;
-    }
-    if (relative) {
-        now = PyObject_CallMethod(op, "time", NULL);
-        if (now == NULL) {
-            return NULL;
-        }
-        when += PyFloat_AsDouble(now);
-        Py_DECREF(now);
-    }
-    return call_at(loop, when, args + 1, count - 1, context);
-}
-
-PyObject *rwp_method_call_later(PyObject *op, PyObject *const *args, Py_ssize_t count, PyObject *names)
-{
-    return read_and_call_at(op, args, count, names, true);
-}
-
-PyObject *rwp_method_call_at(PyObject *op, PyObject *const *args, Py_ssize_t count, PyObject *names)
-{
-    return read_and_call_at(op, args, count, names, false);
-}
-
-PyObject *rwp_method_make_handle(PyObject *op, PyObject *const *args, Py_ssize_t count)
-{
-    struct rwp_loop *loop = (struct rwp_loop *)op;
-
-    if (count < 1) {
-        PyErr_SetString(PyExc_TypeError, "_make_handle() needs a callback");
-        return NULL;
-    }
-    if (check_callback(loop, args[0], "add_reader") < 0) {
-        return NULL;
-    }
-    return (PyObject *)make(loop->state->handle_type, sizeof(struct rwp_handle), loop, args[0], args + 1, count - 1, NULL);
 }
 
 /* ---- the types ---------------------------------------------------------------------------------------------------------- */
@@ -404,6 +137,7 @@ static void handle_dealloc(PyObject *op)
         PyObject_ClearWeakRefs(op);
     }
     let_go(self);
+    Py_XDECREF(self->source);
     Py_XDECREF((PyObject *)self->loop);
     PyObject_Free(op);
     Py_DECREF(type);
@@ -466,10 +200,18 @@ static PyObject *handle_get_cancelled(PyObject *op, void *closure)
     return handle_cancelled(op, NULL);
 }
 
+static PyObject *handle_get_source(PyObject *op, void *closure)
+{
+    struct rwp_handle *self = (struct rwp_handle *)op;
+
+    (void)closure;
+    return Py_NewRef(self->source != NULL ? self->source : Py_None);
+}
+
 static PyObject *timer_when(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    return PyFloat_FromDouble(((struct timer_handle *)op)->when);
+    return PyFloat_FromDouble(((struct rwp_timer_handle *)op)->when);
 }
 
 static PyMethodDef handle_methods[] = {
@@ -490,6 +232,7 @@ static PyMethodDef timer_methods[] = {
 
 static PyGetSetDef handle_getset[] = {
     {"_cancelled", handle_get_cancelled, NULL, NULL, NULL},
+    {"_source_traceback", handle_get_source, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -518,8 +261,10 @@ static PyType_Slot timer_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec handle_spec = {"ropewalk._ropewalk.Handle", sizeof(struct rwp_handle), 0, RWP_TYPE_FLAGS, handle_slots};
-static PyType_Spec timer_spec = {"ropewalk._ropewalk.TimerHandle", sizeof(struct timer_handle), 0, RWP_TYPE_FLAGS, timer_slots};
+static PyType_Spec handle_spec = {"ropewalk._ropewalk.Handle", sizeof(struct rwp_handle), 0, RWP_TYPE_FLAGS,
+                                  handle_slots};
+static PyType_Spec timer_spec = {"ropewalk._ropewalk.TimerHandle", sizeof(struct rwp_timer_handle), 0,
+                                 RWP_TYPE_FLAGS, timer_slots};
 
 int rwp_handle_init(struct rwp_state *state)
 {

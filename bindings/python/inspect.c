@@ -28,9 +28,9 @@ static PyObject *module_stats(PyObject *module, PyObject *unused)
     rw_stats(loop->loop, &stats);
     dict = PyDict_New();
 #define ADD(name) (dict != NULL && add_number(dict, #name, stats.name) == 0)
-    if (!(ADD(turns) && ADD(polls) && ADD(tasks_spawned) && ADD(tasks_live) && ADD(jobs_run) && ADD(timers_armed) &&
-          ADD(timers_fired) && ADD(wakes_remote) && ADD(fds_open) && ADD(objects_live) && ADD(futures_live) &&
-          ADD(blocking_live) && ADD(budget_yields))) {
+    if (!(ADD(turns) && ADD(polls) && ADD(tasks_spawned) && ADD(tasks_live) && ADD(jobs_run) &&
+          ADD(timers_armed) && ADD(timers_fired) && ADD(wakes_remote) && ADD(fds_open) && ADD(objects_live) &&
+          ADD(futures_live) && ADD(blocking_live) && ADD(budget_yields))) {
         Py_CLEAR(dict);
     }
 #undef ADD
@@ -41,10 +41,10 @@ static bool add_task(void *arg, const struct rw_task_info *info)
 {
     static const char *const states[] = {"queued", "running", "waiting", "done"};
     PyObject *list = arg;
-    PyObject *dict = Py_BuildValue("{s:K,s:s,s:s,s:s,s:K,s:K,s:O}", "id", (unsigned long long)info->id, "name", info->name,
-                                   "future", info->future, "state", states[info->state], "polls",
-                                   (unsigned long long)info->polls, "scope", (unsigned long long)info->scope_id, "cancelled",
-                                   info->cancelled ? Py_True : Py_False);
+    PyObject *dict = Py_BuildValue(
+        "{s:K,s:s,s:s,s:s,s:K,s:K,s:O}", "id", (unsigned long long)info->id, "name", info->name, "future",
+        info->future, "state", states[info->state], "polls", (unsigned long long)info->polls, "scope",
+        (unsigned long long)info->scope_id, "cancelled", info->cancelled ? Py_True : Py_False);
     bool added = dict != NULL && PyList_Append(list, dict) == 0;
 
     Py_XDECREF(dict);
@@ -77,7 +77,8 @@ static PyObject *module_running(PyObject *module, PyObject *unused)
 static PyMethodDef functions[] = {
     {"stats", module_stats, METH_NOARGS, "stats() - the running loop's counters, as a dict."},
     {"tasks", module_tasks, METH_NOARGS, "tasks() - the running loop's tasks of all languages, each a dict."},
-    {"running_loop", module_running, METH_NOARGS, "running_loop() - the EventLoop of this thread; RuntimeError without one."},
+    {"running_loop", module_running, METH_NOARGS,
+     "running_loop() - the EventLoop of this thread; RuntimeError without one."},
     {NULL, NULL, 0, NULL},
 };
 

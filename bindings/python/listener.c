@@ -36,7 +36,8 @@ static PyObject *listener_accept(PyObject *op, PyObject *unused)
     struct rw_listener *listener = rwp_link_thing(&BOX(op)->link);
 
     (void)unused;
-    return listener != NULL ? rwp_op_new(BOX(op)->link.loop, rw_listener_accept(listener), convert_socket, op) : NULL;
+    return listener != NULL ? rwp_op_new(BOX(op)->link.loop, rw_listener_accept(listener), convert_socket, op)
+                            : NULL;
 }
 
 static PyObject *convert_next(struct rwp_op *op, struct rw_value *value)
@@ -53,7 +54,8 @@ static PyObject *listener_anext(PyObject *op)
 {
     struct rw_listener *listener = rwp_link_thing(&BOX(op)->link);
 
-    return listener != NULL ? rwp_op_new(BOX(op)->link.loop, rw_listener_accept(listener), convert_next, op) : NULL;
+    return listener != NULL ? rwp_op_new(BOX(op)->link.loop, rw_listener_accept(listener), convert_next, op)
+                            : NULL;
 }
 
 static PyObject *listener_close(PyObject *op, PyObject *unused)
@@ -143,8 +145,10 @@ static PyObject *listener_stream(PyObject *op, PyObject *unused)
 }
 
 static PyMethodDef listener_methods[] = {
-    {"accept", listener_accept, METH_NOARGS, "accept() - the next connection; ClosedError when the listener is closed."},
-    {"stream", listener_stream, METH_NOARGS, "stream() - the connections as a Stream, which ends when the listener is closed."},
+    {"accept", listener_accept, METH_NOARGS,
+     "accept() - the next connection; ClosedError when the listener is closed."},
+    {"stream", listener_stream, METH_NOARGS,
+     "stream() - the connections as a Stream, which ends when the listener is closed."},
     {"fileno", listener_fileno, METH_NOARGS, "fileno() - the descriptor, for options only; -1 when closed."},
     {"close", listener_close, METH_NOARGS, "close() - accept no more. Idempotent."},
     {"aclose", listener_aclose, METH_NOARGS, "aclose() - close(), to be awaited."},
@@ -177,7 +181,8 @@ static PyType_Slot listener_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec listener_spec = {"ropewalk._ropewalk.Listener", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS, listener_slots};
+static PyType_Spec listener_spec = {"ropewalk._ropewalk.Listener", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS,
+                                    listener_slots};
 
 /* ---- functions ------------------------------------------------------------------------------------------------------------------------- */
 
@@ -198,8 +203,8 @@ static PyObject *module_connect_tcp(PyObject *module, PyObject *args, PyObject *
     const char *host;
     long port, local_port = 0;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sl|$zl:connect_tcp", names, &host, &port, &options.local_host,
-                                     &local_port) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sl|$zl:connect_tcp", names, &host, &port,
+                                     &options.local_host, &local_port) ||
         !is_port(port) || !is_port(local_port)) {
         return NULL;
     }
@@ -245,8 +250,8 @@ static PyObject *module_listen_tcp(PyObject *module, PyObject *args, PyObject *k
     long port = 0;
     int reuse_port = 0, ipv6_only = 0, err;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|sl$ipp:listen_tcp", names, &host, &port, &options.backlog, &reuse_port,
-                                     &ipv6_only) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|sl$ipp:listen_tcp", names, &host, &port,
+                                     &options.backlog, &reuse_port, &ipv6_only) ||
         !is_port(port)) {
         return NULL;
     }
@@ -269,8 +274,9 @@ static PyObject *module_listen_unix(PyObject *module, PyObject *args, PyObject *
     PyObject *path;
     int err;
 
-    if (loop == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "O&|$iI:listen_unix", names, PyUnicode_FSConverter, &path,
-                                                     &options.backlog, &options.mode)) {
+    if (loop == NULL ||
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "O&|$iI:listen_unix", names, PyUnicode_FSConverter, &path,
+                                     &options.backlog, &options.mode)) {
         return NULL;
     }
     err = rw_unix_listen(loop->loop, PyBytes_AS_STRING(path), &options, &listener);
@@ -339,13 +345,16 @@ static PyMethodDef functions[] = {
      "connect_tcp(host, port, *, local_host=None, local_port=0) - a SocketStream; OSError, gaierror."},
     {"connect_unix", module_connect_unix, METH_O, "connect_unix(path) - a SocketStream; OSError."},
     {"listen_tcp", FAST(module_listen_tcp), METH_VARARGS | METH_KEYWORDS,
-     "listen_tcp(host='127.0.0.1', port=0, *, backlog=0, reuse_port=False, ipv6_only=False) - a Listener; OSError."},
+     "listen_tcp(host='127.0.0.1', port=0, *, backlog=0, reuse_port=False, ipv6_only=False) - a Listener; "
+     "OSError."},
     {"listen_unix", FAST(module_listen_unix), METH_VARARGS | METH_KEYWORDS,
      "listen_unix(path, *, backlog=0, mode=0) - a Listener; OSError."},
-    {"resolve", module_resolve, METH_VARARGS, "resolve(host, port=0) - a list of addresses, each a dict; gaierror."},
+    {"resolve", module_resolve, METH_VARARGS,
+     "resolve(host, port=0) - a list of addresses, each a dict; gaierror."},
     {"adopt_socket", module_adopt_socket, METH_O,
      "adopt_socket(socket) - a SocketStream of a connected stream socket, which is detached; OSError."},
-    {"socket_pair", module_socket_pair, METH_NOARGS, "socket_pair() - two SocketStreams, connected to each other."},
+    {"socket_pair", module_socket_pair, METH_NOARGS,
+     "socket_pair() - two SocketStreams, connected to each other."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -11,9 +11,6 @@
  */
 #include "rwp.h"
 
-/* A turn of a simulation that runs nothing may still have moved a packet; so many in a row have not. */
-#define SIM_IDLE_TURNS 1000
-
 static void let_go(void *arg)
 {
     struct rwp_loop *self = arg;
@@ -53,7 +50,8 @@ bool rwp_loop_enter(struct rwp_loop *self)
         return false;
     }
     if (self->forked) {
-        PyErr_SetString(PyExc_RuntimeError, "this event loop was made before fork(): the child can only close it");
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this event loop was made before fork(): the child can only close it");
         return false;
     }
     if (!rwp_loop_is_mine(self)) {
@@ -78,8 +76,9 @@ struct rwp_loop *rwp_running(struct rwp_state *state)
     }
     if (!PyObject_TypeCheck(running, state->loop_type)) {
         PyErr_SetString(PyExc_RuntimeError,
-                        running == Py_None ? "no running event loop: ropewalk.run(main()) starts one"
-                                           : "the running event loop is not Ropewalk's: start with ropewalk.run(main())");
+                        running == Py_None
+                            ? "no running event loop: ropewalk.run(main()) starts one"
+                            : "the running event loop is not Ropewalk's: start with ropewalk.run(main())");
         Py_DECREF(running);
         return NULL;
     }
@@ -139,9 +138,11 @@ void rwp_loop_report(struct rwp_loop *self, const char *message, const char *key
     PyObject *context = Py_BuildValue("{s:s}", "message", message);
     PyObject *answer = NULL;
 
-    if (context != NULL && (exception == NULL || PyDict_SetItemString(context, "exception", exception) == 0) &&
+    if (context != NULL &&
+        (exception == NULL || PyDict_SetItemString(context, "exception", exception) == 0) &&
         (object == NULL || PyDict_SetItemString(context, key, object) == 0)) {
-        answer = PyObject_CallMethodOneArg((PyObject *)self, self->state->names[RWP_N_CALL_EXCEPTION_HANDLER], context);
+        answer = PyObject_CallMethodOneArg((PyObject *)self, self->state->names[RWP_N_CALL_EXCEPTION_HANDLER],
+                                           context);
     }
     if (answer == NULL) {
         PyObject *again = rwp_exc_take();
@@ -178,57 +179,6 @@ static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
-static int read_number(PyObject *options, const char *name, unsigned long long limit, unsigned long long *out)
-{
-    PyObject *number = PyDict_GetItemString(options, name);
-
-    *out = 0;
-    if (number == NULL) {
-        return 0;
-    }
-    *out = PyLong_AsUnsignedLongLong(number);
-    if (*out == (unsigned long long)-1 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (*out > limit) {
-        PyErr_Format(PyExc_ValueError, "simulation option %s is too large", name);
-        return -1;
-    }
-    return 0;
-}
-
-static struct rw_sim *make_sim(PyObject *options)
-{
-    static const char *const names[] = {"latency_min_ns", "latency_max_ns",   "short_io_ppm", "eintr_ppm",
-                                        "reset_ppm",      "connect_fail_ppm", "emfile_ppm",   "buffer_size"};
-    struct rw_sim_options sim_options = {0};
-    uint32_t *const fields[] = {&sim_options.latency_min_ns, &sim_options.latency_max_ns, &sim_options.short_io_ppm,
-                                &sim_options.eintr_ppm,      &sim_options.reset_ppm,      &sim_options.connect_fail_ppm,
-                                &sim_options.emfile_ppm,     &sim_options.buffer_size};
-    unsigned long long number;
-    struct rw_sim *sim;
-
-    if (read_number(options, "seed", UINT64_MAX, &number) < 0) {
-        return NULL;
-    }
-    sim_options.seed = number;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (read_number(options, names[i], UINT32_MAX, &number) < 0) {
-            return NULL;
-        }
-        *fields[i] = (uint32_t)number;
-    }
-    number = 0;
-    if (PyDict_GetItemString(options, "shuffle") != NULL) {
-        sim_options.shuffle = PyObject_IsTrue(PyDict_GetItemString(options, "shuffle")) == 1;
-    }
-    sim = rw_sim_new(&sim_options);
-    if (sim == NULL) {
-        PyErr_NoMemory();
-    }
-    return sim;
-}
-
 /* Failures of tasks are Python's own to report, in the task's finalizer. */
 static void ignore_unhandled(void *arg, struct rw_task *task, const struct rw_value *value)
 {
@@ -248,7 +198,7 @@ static PyObject *loop_open(PyObject *op, PyObject *simulation)
         return NULL;
     }
     if (PyDict_Check(simulation)) {
-        self->sim = make_sim(simulation);
+        self->sim = rwp_sim_make(simulation);
         if (self->sim == NULL) {
             return NULL;
         }
@@ -360,8 +310,13 @@ static void loop_dealloc(PyObject *op)
 
 static int one_turn(struct rwp_loop *self)
 {
-    int ran = rw_loop_turn(self->loop, self->stopping ? 0 : RW_TURN_WAIT, 0);
+    int ran;
 
+    if (self->sim != NULL && !self->stopping && rw_loop_is_idle(self->loop)) {
+        rwp_raise(self->state, RW_ERR_DEADLOCK, NULL);
+        return -1;
+    }
+    ran = rw_loop_turn(self->loop, self->stopping ? 0 : RW_TURN_WAIT, 0);
     if (rwp_loop_set_current(self, NULL) < 0) {
         return -1;
     }
@@ -372,12 +327,6 @@ static int one_turn(struct rwp_loop *self)
     }
     if (ran < 0) {
         rwp_raise(self->state, ran, NULL);
-        return -1;
-    }
-    self->idle_turns = ran == 0 && rw_loop_deadline(self->loop) == RW_NEVER ? self->idle_turns + 1 : 0;
-    if (self->sim != NULL && !self->stopping && self->idle_turns > SIM_IDLE_TURNS) {
-        self->idle_turns = 0;
-        rwp_raise(self->state, RW_ERR_DEADLOCK, NULL);
         return -1;
     }
     return 0;
@@ -451,81 +400,6 @@ static PyObject *loop_after_fork(PyObject *op, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* ---- tasks of the loop ------------------------------------------------------------------------------------------------- */
-
-static PyObject *create_by_factory(struct rwp_loop *self, PyObject *coro, PyObject *kwargs)
-{
-    PyObject *args = PyTuple_Pack(2, (PyObject *)self, coro);
-    PyObject *passed = kwargs != NULL ? PyDict_Copy(kwargs) : PyDict_New();
-    PyObject *name = NULL;
-    PyObject *task = NULL;
-
-    if (args == NULL || passed == NULL) {
-        goto done;
-    }
-#if PY_VERSION_HEX < 0x030D0300
-    name = Py_XNewRef(PyDict_GetItemString(passed, "name"));
-    if (name != NULL && PyDict_DelItemString(passed, "name") < 0) {
-        goto done;
-    }
-    if (PyDict_GetItemString(passed, "context") == Py_None && PyDict_DelItemString(passed, "context") < 0) {
-        goto done;
-    }
-#endif
-    task = PyObject_Call(self->task_factory, args, passed);
-    if (task != NULL && name != NULL && name != Py_None) {
-        PyObject *set = PyObject_CallMethod(task, "set_name", "O", name);
-
-        Py_XDECREF(set);
-        if (set == NULL) {
-            PyErr_Clear();
-        }
-    }
-done:
-    Py_XDECREF(name);
-    Py_XDECREF(passed);
-    Py_XDECREF(args);
-    return task;
-}
-
-static PyObject *loop_create_task(PyObject *op, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {"coro", "name", "context", "eager_start", NULL};
-    struct rwp_loop *self = (struct rwp_loop *)op;
-    PyObject *coro, *name = NULL, *context = NULL, *eager = NULL;
-
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOO:create_task", names, &coro, &name, &context, &eager)) {
-        return NULL;
-    }
-    if (!rwp_loop_enter(self)) {
-        return NULL;
-    }
-    if (self->task_factory != NULL) {
-        return create_by_factory(self, coro, kwargs);
-    }
-    return rwp_task_spawn(self, coro, name == Py_None ? NULL : name, context == Py_None ? NULL : context, NULL);
-}
-
-static PyObject *loop_set_task_factory(PyObject *op, PyObject *factory)
-{
-    struct rwp_loop *self = (struct rwp_loop *)op;
-
-    if (factory != Py_None && !PyCallable_Check(factory)) {
-        PyErr_SetString(PyExc_TypeError, "task factory must be a callable or None");
-        return NULL;
-    }
-    Py_XSETREF(self->task_factory, factory == Py_None ? NULL : Py_NewRef(factory));
-    Py_RETURN_NONE;
-}
-
-static PyObject *loop_get_task_factory(PyObject *op, PyObject *unused)
-{
-    struct rwp_loop *self = (struct rwp_loop *)op;
-
-    (void)unused;
-    return Py_NewRef(self->task_factory != NULL ? self->task_factory : Py_None);
-}
-
 static PyObject *loop_set_debug(PyObject *op, PyObject *enabled)
 {
     int is_true = PyObject_IsTrue(enabled);
@@ -537,58 +411,39 @@ static PyObject *loop_set_debug(PyObject *op, PyObject *enabled)
     Py_RETURN_NONE;
 }
 
-static PyObject *loop_sim_random(PyObject *op, PyObject *unused)
-{
-    struct rwp_loop *self = (struct rwp_loop *)op;
-
-    (void)unused;
-    if (self->sim == NULL) {
-        return rwp_raise(self->state, RW_ERR_UNSUPPORTED, "this loop is no simulation");
-    }
-    return PyLong_FromUnsignedLongLong(rw_sim_random(self->sim));
-}
-
-static PyObject *loop_sim_add_name(PyObject *op, PyObject *args)
-{
-    struct rwp_loop *self = (struct rwp_loop *)op;
-    const char *host, *address;
-
-    if (!PyArg_ParseTuple(args, "ss:add_name", &host, &address)) {
-        return NULL;
-    }
-    if (self->sim == NULL) {
-        return rwp_raise(self->state, RW_ERR_UNSUPPORTED, "this loop is no simulation");
-    }
-    if (rw_sim_add_name(self->sim, host, address) != 0) {
-        return PyErr_NoMemory();
-    }
-    Py_RETURN_NONE;
-}
-
 #define FAST(method) ((PyCFunction)(void (*)(void))(method))
 
 static PyMethodDef loop_methods[] = {
-    {"_open", loop_open, METH_O, "_open(simulation) - make the core's loop; a dict of options: in simulation."},
+    {"_open", loop_open, METH_O,
+     "_open(simulation) - make the core's loop; a dict of options: in simulation."},
     {"_close", loop_close, METH_NOARGS, "_close() - free the core's loop."},
     {"_run", loop_run, METH_NOARGS, "_run() - turn the loop until stop() was called."},
-    {"_after_fork", loop_after_fork, METH_NOARGS, "_after_fork() - in the child: leave the parent's loop alone."},
+    {"_after_fork", loop_after_fork, METH_NOARGS,
+     "_after_fork() - in the child: leave the parent's loop alone."},
     {"_set_debug", loop_set_debug, METH_O, "_set_debug(enabled) - whether handles are checked."},
-    {"_random", loop_sim_random, METH_NOARGS, "_random() - the next number of the simulation's generator."},
-    {"_add_name", loop_sim_add_name, METH_VARARGS, "_add_name(host, address) - a name of the simulated network."},
-    {"_watch", rwp_method_watch, METH_VARARGS, "_watch(fd) - an object that runs handles when a descriptor is ready."},
-    {"_make_handle", FAST(rwp_method_make_handle), METH_FASTCALL, "_make_handle(callback, *args) - a handle that is not queued."},
+    {"_random", rwp_loop_sim_random, METH_NOARGS,
+     "_random() - the next number of the simulation's generator."},
+    {"_add_name", rwp_loop_sim_add_name, METH_VARARGS,
+     "_add_name(host, address) - a name of the simulated network."},
+    {"_watch", rwp_method_watch, METH_VARARGS,
+     "_watch(fd) - an object that runs handles when a descriptor is ready."},
+    {"_make_handle", FAST(rwp_method_make_handle), METH_FASTCALL,
+     "_make_handle(callback, *args) - a handle that is not queued."},
     {"stop", loop_stop, METH_NOARGS, "stop() - end run_forever() after this turn."},
     {"time", loop_time, METH_NOARGS, "time() - the loop's clock in seconds."},
-    {"create_task", FAST(loop_create_task), METH_VARARGS | METH_KEYWORDS,
+    {"create_task", FAST(rwp_loop_create_task), METH_VARARGS | METH_KEYWORDS,
      "create_task(coro, *, name=None, context=None) - spawn a coroutine; gives its Task."},
-    {"set_task_factory", loop_set_task_factory, METH_O, "set_task_factory(factory) - what create_task calls; None: Task."},
-    {"get_task_factory", loop_get_task_factory, METH_NOARGS, "get_task_factory() - what was set, or None."},
+    {"set_task_factory", rwp_loop_set_task_factory, METH_O,
+     "set_task_factory(factory) - what create_task calls; None: Task."},
+    {"get_task_factory", rwp_loop_get_task_factory, METH_NOARGS,
+     "get_task_factory() - what was set, or None."},
     {"call_soon", FAST(rwp_method_call_soon), METH_FASTCALL | METH_KEYWORDS,
      "call_soon(callback, *args, context=None) - call it in the next turn; gives a Handle."},
     {"call_soon_threadsafe", FAST(rwp_method_call_soon_threadsafe), METH_FASTCALL | METH_KEYWORDS,
      "call_soon_threadsafe(callback, *args, context=None) - the same from any thread."},
     {"call_later", FAST(rwp_method_call_later), METH_FASTCALL | METH_KEYWORDS,
-     "call_later(delay, callback, *args, context=None) - call it after `delay` seconds; gives a TimerHandle."},
+     "call_later(delay, callback, *args, context=None) - call it after `delay` seconds; gives a "
+     "TimerHandle."},
     {"call_at", FAST(rwp_method_call_at), METH_FASTCALL | METH_KEYWORDS,
      "call_at(when, callback, *args, context=None) - call it when time() is `when`."},
     {NULL, NULL, 0, NULL},
@@ -605,8 +460,11 @@ static PyType_Slot loop_slots[] = {
 };
 
 static PyType_Spec loop_spec = {
-    "ropewalk._ropewalk.LoopBase", sizeof(struct rwp_loop), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, loop_slots,
+    "ropewalk._ropewalk.LoopBase",
+    sizeof(struct rwp_loop),
+    0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    loop_slots,
 };
 
 int rwp_loop_init(struct rwp_state *state)

@@ -103,10 +103,11 @@ static int take_asyncio(struct rwp_state *state)
 static int exec_module(PyObject *module)
 {
     static int (*const inits[])(struct rwp_state *) = {
-        rwp_errors_init,  rwp_value_init,   rwp_loop_init,     rwp_handle_init,  rwp_watch_init,   rwp_op_init,
-        rwp_task_init,    rwp_scope_init,   rwp_future_init,   rwp_combine_init, rwp_channel_init, rwp_broadcast_init,
-        rwp_stream_init,  rwp_adapter_init, rwp_sink_init,     rwp_socket_init,  rwp_listener_init, rwp_blocking_init,
-        rwp_sync_init,    rwp_inspect_init, rwp_lua_init,
+        rwp_errors_init,  rwp_value_init,     rwp_loop_init,     rwp_handle_init,  rwp_watch_init,
+        rwp_op_init,      rwp_task_init,      rwp_scope_init,    rwp_future_init,  rwp_combine_init,
+        rwp_channel_init, rwp_broadcast_init, rwp_stream_init,   rwp_adapter_init, rwp_sink_init,
+        rwp_socket_init,  rwp_listener_init,  rwp_blocking_init, rwp_sync_init,    rwp_inspect_init,
+        rwp_lua_init,
     };
     struct rwp_state *state = rwp_state_of_module(module);
 

@@ -77,7 +77,8 @@ PyObject *rwp_op_done(struct rwp_loop *loop, PyObject *result)
     return (PyObject *)op;
 }
 
-PyObject *rwp_op_new_channel(struct rwp_loop *loop, enum rwp_op_kind kind, PyObject *owner, struct rw_value value)
+PyObject *rwp_op_new_channel(struct rwp_loop *loop, enum rwp_op_kind kind, PyObject *owner,
+                             struct rw_value value)
 {
     struct rwp_op *op = make(loop->state);
 
@@ -112,7 +113,7 @@ static struct rw_future *begin_channel(struct rwp_op *op)
 }
 
 /* The future, made if need be; borrowed. */
-static struct rw_future *need_future(struct rwp_op *op)
+struct rw_future *rwp_op_need_future(struct rwp_op *op)
 {
     struct rw_future *future;
 
@@ -128,91 +129,6 @@ static struct rw_future *need_future(struct rwp_op *op)
         return NULL;
     }
     rwp_link_begin(&op->link, op->link.loop, future, drop_future);
-    return future;
-}
-
-/* An op with a conversion of its own, as a future: the op goes along, and its result becomes the value. */
-struct converted {
-    struct rw_future base;
-    struct rwp_op *op;
-    struct rw_loop *loop;
-};
-
-static enum rw_poll poll_converted(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
-{
-    struct rwp_op *op = ((struct converted *)self)->op;
-
-    if (op->link.thing == NULL) {
-        *out = rw_failure(RW_ERR_CLOSED);
-        return RW_READY;
-    }
-    if (rw_poll(op->link.thing, cx, out) == RW_PENDING) {
-        return RW_PENDING;
-    }
-    rwp_op_finish(op, out);
-    if (op->state == RWP_OP_RAISED) {
-        *out = rwp_failure_of(op->link.loop->state, op->result);
-    } else if (rwp_value_from(op->link.loop->state, op->result, out) < 0) {
-        *out = rwp_failure_taken(op->link.loop->state);
-    }
-    op->state = RWP_OP_SPENT;
-    return RW_READY;
-}
-
-static void cancel_converted(struct rw_future *self)
-{
-    struct rwp_op *op = ((struct converted *)self)->op;
-
-    if (op->link.thing != NULL) {
-        rw_future_cancel(op->link.thing);
-    }
-}
-
-static void drop_converted(struct rw_future *self)
-{
-    struct converted *converted = (struct converted *)self;
-    struct rw_loop *loop = converted->loop;
-
-    rwp_link_end(&converted->op->link);
-    Py_DECREF(converted->op);
-    rw_loop_release(loop, converted, sizeof *converted);
-}
-
-static const struct rw_future_vtable converted_vtable = {"python operation", 0, poll_converted, cancel_converted,
-                                                         drop_converted};
-
-static struct rw_future *take_converted(struct rwp_op *op)
-{
-    struct rw_loop *loop = op->link.loop->loop;
-    struct converted *converted = rw_loop_alloc(loop, sizeof *converted);
-
-    if (converted == NULL) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    rw_future_init(&converted->base, &converted_vtable);
-    converted->op = (struct rwp_op *)Py_NewRef((PyObject *)op);
-    converted->loop = loop;
-    op->state = RWP_OP_STARTED;
-    return &converted->base;
-}
-
-struct rw_future *rwp_op_take(struct rwp_op *op)
-{
-    struct rw_future *future;
-
-    if (op->state != RWP_OP_NEW) {
-        PyErr_SetString(PyExc_RuntimeError, "this operation has been awaited or handed over already");
-        return NULL;
-    }
-    future = need_future(op);
-    if (future != NULL && op->convert != NULL) {
-        return take_converted(op);
-    }
-    if (future != NULL) {
-        (void)rwp_link_take(&op->link);
-        op->state = RWP_OP_SPENT;
-    }
     return future;
 }
 
@@ -257,135 +173,6 @@ void rwp_stop_iteration(struct rwp_state *state, PyObject *value)
     if (exception != NULL) {
         rwp_exc_give(exception);
     }
-}
-
-/* ---- awaited by a task that is not ours --------------------------------------------------------------------------------- */
-
-struct driver {
-    PyObject *future; /* asyncio's */
-    PyObject *op;
-};
-
-static void drop_driver(void *arg)
-{
-    struct driver *driver = arg;
-
-    Py_DECREF(driver->future);
-    Py_DECREF(driver->op);
-    PyMem_Free(driver);
-}
-
-/* The core's outcome goes into asyncio's future, whose callbacks resume whoever awaits it. */
-static struct rw_value complete_bridge(struct rw_value *value, struct driver *driver)
-{
-    struct rwp_op *op = (struct rwp_op *)driver->op;
-    struct rwp_state *state = op->link.loop->state;
-    PyObject *done = PyObject_CallMethodNoArgs(driver->future, state->names[RWP_N_DONE]);
-    PyObject *answer = NULL;
-
-    if (done == Py_False) {
-        PyObject *result = rwp_object_from(op->link.loop, *value);
-        enum rwp_name method = result != NULL ? RWP_N_SET_RESULT : RWP_N_SET_EXCEPTION;
-
-        if (result == NULL) {
-            result = rwp_exc_take();
-        }
-        answer = PyObject_CallMethodOneArg(driver->future, state->names[method], result);
-        Py_XDECREF(result);
-    } else {
-        rw_value_drop(value);
-    }
-    PyErr_Clear();
-    Py_XDECREF(answer);
-    Py_XDECREF(done);
-    return rw_nil();
-}
-
-static struct rw_value bridge_value(void *arg, struct rw_value value)
-{
-    return complete_bridge(&value, arg);
-}
-
-static struct rw_future *bridge_failure(void *arg, struct rw_value failure)
-{
-    struct driver *driver = arg;
-
-    (void)complete_bridge(&failure, driver);
-    return rw_ready(((struct rwp_op *)driver->op)->link.loop->loop, rw_nil());
-}
-
-static int begin_driver(struct rwp_op *op, struct rw_future *future)
-{
-    struct rw_loop *loop = op->link.loop->loop;
-    struct driver *good = PyMem_Malloc(sizeof *good);
-    struct driver *bad = PyMem_Malloc(sizeof *bad);
-    struct rw_task *task;
-
-    if (good == NULL || bad == NULL) {
-        PyMem_Free(good);
-        PyMem_Free(bad);
-        rw_future_drop(future);
-        PyErr_NoMemory();
-        return -1;
-    }
-    *good = (struct driver){Py_NewRef(op->bridge), Py_NewRef((PyObject *)op)};
-    *bad = (struct driver){Py_NewRef(op->bridge), Py_NewRef((PyObject *)op)};
-    future = rw_map(loop, future, bridge_value, drop_driver, good);
-    future = rw_or_else(loop, future, bridge_failure, drop_driver, bad);
-    task = future != NULL ? rw_spawn(loop, future, NULL) : NULL;
-    if (task == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    rw_task_detach(task);
-    return 0;
-}
-
-static int begin_bridge(struct rwp_op *op)
-{
-    struct rwp_loop *loop = rwp_running(rwp_state_of((PyObject *)op));
-    struct rw_future *future;
-
-    if (loop == NULL) {
-        return -1;
-    }
-    if (op->link.loop != loop) {
-        PyErr_SetString(PyExc_RuntimeError, "this operation belongs to another event loop");
-        return -1;
-    }
-    future = rwp_op_take(op);
-    if (future == NULL) {
-        return -1;
-    }
-    op->bridge = PyObject_CallMethodNoArgs((PyObject *)loop, loop->state->names[RWP_N_CREATE_FUTURE]);
-    if (op->bridge == NULL) {
-        rw_future_drop(future);
-        return -1;
-    }
-    return begin_driver(op, future);
-}
-
-static PySendResult send_bridge(struct rwp_op *op, PyObject **result)
-{
-    struct rwp_state *state = rwp_state_of((PyObject *)op);
-    PyObject *done = PyObject_CallMethodNoArgs(op->bridge, state->names[RWP_N_DONE]);
-    int is_done = done != NULL ? PyObject_IsTrue(done) : -1;
-
-    Py_XDECREF(done);
-    if (is_done < 0) {
-        return PYGEN_ERROR;
-    }
-    if (is_done == 0) {
-        if (PyObject_SetAttr(op->bridge, state->names[RWP_N_BLOCKING], Py_True) < 0) {
-            return PYGEN_ERROR;
-        }
-        *result = Py_NewRef(op->bridge);
-        return PYGEN_NEXT;
-    }
-    *result = PyObject_CallMethodNoArgs(op->bridge, state->names[RWP_N_RESULT]);
-    Py_CLEAR(op->bridge);
-    op->state = RWP_OP_SPENT;
-    return *result != NULL ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
 /* ---- the awaitable ------------------------------------------------------------------------------------------------------ */
@@ -436,7 +223,7 @@ static PySendResult op_send(PyObject *self, PyObject *sent, PyObject **result)
         return give_result(op, result);
     }
     if (op->bridge != NULL) {
-        return send_bridge(op, result);
+        return rwp_op_send_bridge(op, result);
     }
     if (op->state == RWP_OP_SPENT) {
         PyErr_SetString(PyExc_RuntimeError, "this operation has been awaited already");
@@ -444,9 +231,9 @@ static PySendResult op_send(PyObject *self, PyObject *sent, PyObject **result)
     }
     cx = own_context(op);
     if (cx == NULL) {
-        return begin_bridge(op) == 0 ? send_bridge(op, result) : PYGEN_ERROR;
+        return rwp_op_begin_bridge(op) == 0 ? rwp_op_send_bridge(op, result) : PYGEN_ERROR;
     }
-    future = need_future(op);
+    future = rwp_op_need_future(op);
     if (future == NULL) {
         return PYGEN_ERROR;
     }
@@ -577,13 +364,15 @@ static PyObject *op_repr(PyObject *self)
 
 static PyMethodDef op_methods[] = {
     {"send", op_method_send, METH_O, "send(None) - go on: yields while pending."},
-    {"throw", (PyCFunction)(void (*)(void))op_throw, METH_FASTCALL, "throw(exception) - give the operation up."},
+    {"throw", (PyCFunction)(void (*)(void))op_throw, METH_FASTCALL,
+     "throw(exception) - give the operation up."},
     {"close", op_close, METH_NOARGS, "close() - drop the operation; nothing happens if it had not begun."},
     {"__aenter__", op_aenter, METH_NOARGS, NULL},
     {"__aexit__", (PyCFunction)(void (*)(void))op_aexit, METH_FASTCALL, NULL},
     {"map", rwp_op_map, METH_O, "map(fn) - an awaitable of fn(result)."},
     {"and_then", rwp_op_and_then, METH_O, "and_then(fn) - goes on with what fn(result) gives to await."},
-    {"or_else", rwp_op_or_else, METH_O, "or_else(fn) - on failure goes on with what fn(exception) gives to await."},
+    {"or_else", rwp_op_or_else, METH_O,
+     "or_else(fn) - on failure goes on with what fn(exception) gives to await."},
     {NULL, NULL, 0, NULL},
 };
 

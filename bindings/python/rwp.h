@@ -57,8 +57,7 @@ struct rwp_loop *rwp_link_loop(struct rwp_link *link);
 
 /* A Python object that is one thing of the core: senders, sockets, streams ... */
 struct rwp_box {
-    PyObject_HEAD
-    struct rwp_link link;
+    PyObject_HEAD struct rwp_link link;
     PyObject *weakrefs;
     PyObject *kept; /* what must live as long */
 };
@@ -137,8 +136,8 @@ struct rwp_state {
     PyObject *scheduled_data;  /* the set inside it */
     PyObject *wrap_awaitable;  /* async def: awaits its argument */
     PyObject *names[RWP_NAME_COUNT];
-    PyObject *names_context; /* ("context",) */
-    PyObject *names_msg;     /* ("msg",) */
+    PyObject *names_context;  /* ("context",) */
+    PyObject *names_msg;      /* ("msg",) */
     PyObject *stop_iteration; /* reused while nobody else holds it */
     PyObject *spare_ops[RWP_OP_SPARE];
     int spare_op_count;
@@ -223,17 +222,16 @@ int rwp_seconds(PyObject *number, int64_t *out_ns);
 /* ---- the loop -------------------------------------------------------------------------------------------------------- */
 
 struct rwp_loop {
-    PyObject_HEAD
-    struct rwp_state *state;
+    PyObject_HEAD struct rwp_state *state;
     struct rw_loop *loop; /* NULL once closed */
     struct rw_handle *handle;
     struct rw_sim *sim;
-    struct rw_pool *pool; /* of to_thread; NULL until needed */
-    struct rw_context *cx; /* while a task of ours is being stepped */
-    struct rwp_link links; /* ring of all links */
-    struct rwp_task *tasks; /* all that are not done */
-    struct rwp_home *homes; /* the Lua states on it */
-    PyObject *entered;      /* the task that asyncio.current_task() gives now; borrowed, asyncio holds it */
+    struct rw_pool *pool;     /* of to_thread; NULL until needed */
+    struct rw_context *cx;    /* while a task of ours is being stepped */
+    struct rwp_link links;    /* ring of all links */
+    struct rwp_task *tasks;   /* all that are not done */
+    struct rwp_home *homes;   /* the Lua states on it */
+    PyObject *entered;        /* the task that asyncio.current_task() gives now; borrowed, asyncio holds it */
     PyObject *exit_exception; /* SystemExit or KeyboardInterrupt on its way out */
     PyObject *task_factory;
     PyThreadState *released; /* between the wait hooks */
@@ -265,8 +263,16 @@ PyObject *rwp_call_soon(struct rwp_loop *self, PyObject *callback, PyObject *con
 /* Queues a call whose result nobody needs: callback(arg). */
 int rwp_schedule(struct rwp_loop *self, PyObject *callback, PyObject *arg, PyObject *context);
 
+/* Methods of the loop that live in files of their own (loop_sim.c, loop_task.c, call.c, watch.c). */
+struct rw_sim *rwp_sim_make(PyObject *options);
+PyObject *rwp_loop_sim_random(PyObject *self, PyObject *unused);
+PyObject *rwp_loop_sim_add_name(PyObject *self, PyObject *args);
+PyObject *rwp_loop_create_task(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *rwp_loop_set_task_factory(PyObject *self, PyObject *factory);
+PyObject *rwp_loop_get_task_factory(PyObject *self, PyObject *unused);
 PyObject *rwp_method_call_soon(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
-PyObject *rwp_method_call_soon_threadsafe(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
+PyObject *rwp_method_call_soon_threadsafe(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                                          PyObject *names);
 PyObject *rwp_method_call_later(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
 PyObject *rwp_method_call_at(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
 PyObject *rwp_method_make_handle(PyObject *self, PyObject *const *args, Py_ssize_t count);
@@ -280,8 +286,7 @@ enum rwp_op_state { RWP_OP_NEW, RWP_OP_STARTED, RWP_OP_DONE, RWP_OP_RAISED, RWP_
 enum rwp_op_kind { RWP_OP_PLAIN, RWP_OP_RECEIVE, RWP_OP_SEND };
 
 struct rwp_op {
-    PyObject_HEAD
-    struct rwp_link link; /* thing: the struct rw_future, until it is done or taken */
+    PyObject_HEAD struct rwp_link link; /* thing: the struct rw_future, until it is done or taken */
     PyObject *(*convert)(struct rwp_op *op, struct rw_value *value);
     PyObject *owner;  /* what convert needs, or what must live on */
     PyObject *result; /* or the exception */
@@ -298,7 +303,13 @@ PyObject *rwp_op_new(struct rwp_loop *loop, struct rw_future *future,
 /* An awaitable that is done: `result` is taken. */
 PyObject *rwp_op_done(struct rwp_loop *loop, PyObject *result);
 /* Sends and receives that have not begun, so that select can take them apart. `owner` is the Sender or Receiver. */
-PyObject *rwp_op_new_channel(struct rwp_loop *loop, enum rwp_op_kind kind, PyObject *owner, struct rw_value value);
+PyObject *rwp_op_new_channel(struct rwp_loop *loop, enum rwp_op_kind kind, PyObject *owner,
+                             struct rw_value value);
+/* The op's future, made if need be; borrowed. NULL with an exception. */
+struct rw_future *rwp_op_need_future(struct rwp_op *op);
+/* Awaiting through a future of asyncio's: begin once, then send until it is done. */
+int rwp_op_begin_bridge(struct rwp_op *op);
+PySendResult rwp_op_send_bridge(struct rwp_op *op, PyObject **result);
 /* The future of an op that has not begun; NULL with an exception. The op is spent. */
 struct rw_future *rwp_op_take(struct rwp_op *op);
 /* Hands the outcome over; takes the value. */
@@ -352,15 +363,14 @@ struct rwp_task {
     bool blocking;
     bool foreign_done;
     bool foreign_cancel;
-    bool yielded; /* awaits nothing but a turn */
-    bool queued;  /* the executor holds it */
+    bool yielded;  /* awaits nothing but a turn */
+    bool queued;   /* the executor holds it */
     bool in_scope; /* a scope answers for its failure */
 };
 
 /* The callable that asyncio's futures call to wake a task. */
 struct rwp_wakeup {
-    PyObject_HEAD
-    struct rwp_task *task; /* borrowed; NULL once the task is gone */
+    PyObject_HEAD struct rwp_task *task; /* borrowed; NULL once the task is gone */
 };
 
 static inline struct rwp_task *rwp_task_of(PyObject *task)
@@ -379,7 +389,8 @@ static inline struct rwp_loop *rwp_task_loop(const struct rwp_task *task)
 }
 
 /* Spawns a coroutine; scope, name and context may be NULL. New reference. */
-PyObject *rwp_task_spawn(struct rwp_loop *loop, PyObject *coro, PyObject *name, PyObject *context, struct rw_scope *scope);
+PyObject *rwp_task_spawn(struct rwp_loop *loop, PyObject *coro, PyObject *name, PyObject *context,
+                         struct rw_scope *scope);
 bool rwp_task_check(struct rwp_state *state, PyObject *object);
 /* asyncio's cancel; `message` may be NULL. False when the task is done. -1 with an exception. */
 int rwp_task_cancel(struct rwp_task *task, PyObject *message);
@@ -394,9 +405,15 @@ Py_ssize_t rwp_task_remove_callback(struct rwp_task *task, PyObject *callback);
 PyObject *rwp_task_result(struct rwp_task *task);
 /* The awaitable's iterator for `await task`. */
 PyObject *rwp_task_iter(PyObject *task);
+/* Awaits what the coroutine yielded (taken) by asyncio's protocol. NULL, or the exception to throw in. */
+PyObject *rwp_task_await_foreign(struct rwp_task *task, PyObject *yielded);
+void rwp_task_unsubscribe(struct rwp_task *task, PyObject *future);
+/* A RuntimeError object; `format` gets the task and what it yielded. */
+PyObject *rwp_task_bad_yield(const char *format, struct rwp_task *task, PyObject *yielded);
 /* Wakes the task behind a wakeup object because `future` is done. */
 void rwp_wakeup_fire(PyObject *wakeup, PyObject *future);
-int rwp_task_face_init(struct rwp_state *state);
+int rwp_task_iter_init(struct rwp_state *state);
+PyObject *rwp_task_abort_handle(PyObject *task, PyObject *unused);
 extern const struct rw_future_vtable rwp_task_vtable;
 extern PyMethodDef rwp_task_methods[];
 extern PyGetSetDef rwp_task_getset[];

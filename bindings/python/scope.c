@@ -10,36 +10,17 @@
  * A CancelledError can also come from Task.cancel(), of which the core knows nothing. More cancel() than uncancel() since
  * the scope was entered means that it is not ours to swallow.
  */
-#include "rwp.h"
-
-enum state { SCOPE_NEW, SCOPE_OPEN, SCOPE_LEAVING, SCOPE_CLOSED };
-
-struct py_scope {
-    PyObject_HEAD
-    struct rwp_link link; /* thing: the struct rw_scope while open */
-    PyObject *weakrefs;
-    PyObject *task; /* who entered it */
-    PyObject *body; /* the exception that the body raised */
-    PyObject *name;
-    int64_t timeout_ns;
-    unsigned flags;
-    uint32_t cancelling; /* of the task, when it entered */
-    uint8_t state;
-    bool has_children; /* made by scope() */
-    bool cancel_early; /* cancel() before it was entered */
-    bool called;
-    bool caught;
-};
+#include "rwp_scope.h"
 
 static void drop_scope(void *thing)
 {
     rw_scope_abandon(thing);
 }
 
-static struct py_scope *make(PyObject *module, int64_t timeout_ns, unsigned flags)
+static struct rwp_scope *make(PyObject *module, int64_t timeout_ns, unsigned flags)
 {
     struct rwp_state *state = rwp_state_of_module(module);
-    struct py_scope *self = PyObject_New(struct py_scope, state->scope_type);
+    struct rwp_scope *self = PyObject_New(struct rwp_scope, state->scope_type);
 
     if (self != NULL) {
         memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
@@ -51,7 +32,7 @@ static struct py_scope *make(PyObject *module, int64_t timeout_ns, unsigned flag
 
 static void scope_dealloc(PyObject *op)
 {
-    struct py_scope *self = (struct py_scope *)op;
+    struct rwp_scope *self = (struct rwp_scope *)op;
     PyTypeObject *type = Py_TYPE(op);
 
     if (self->weakrefs != NULL) {
@@ -67,7 +48,7 @@ static void scope_dealloc(PyObject *op)
 
 /* ---- entering -------------------------------------------------------------------------------------------------------------- */
 
-static int enter(struct py_scope *self)
+static int enter(struct rwp_scope *self)
 {
     struct rwp_state *state = PyType_GetModuleState(Py_TYPE(self));
     struct rwp_task *task;
@@ -107,249 +88,26 @@ static int enter(struct py_scope *self)
 static PyObject *scope_enter(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    return enter((struct py_scope *)op) == 0 ? Py_NewRef(op) : NULL;
+    return enter((struct rwp_scope *)op) == 0 ? Py_NewRef(op) : NULL;
 }
 
 static PyObject *scope_aenter(PyObject *op, PyObject *unused)
 {
-    struct py_scope *self = (struct py_scope *)op;
+    struct rwp_scope *self = (struct rwp_scope *)op;
 
     (void)unused;
     return enter(self) == 0 ? rwp_op_done(self->link.loop, Py_NewRef(op)) : NULL;
 }
 
-/* ---- leaving ---------------------------------------------------------------------------------------------------------------- */
-
-static bool is_cancelled_error(struct rwp_state *state, PyObject *exception)
-{
-    return exception != NULL && PyErr_GivenExceptionMatches(exception, state->cancelled_error);
-}
-
-static struct rw_value body_value(struct rwp_state *state, PyObject *exception)
-{
-    if (exception == NULL) {
-        return rw_nil();
-    }
-    return is_cancelled_error(state, exception) ? rw_failure(RW_ERR_CANCELLED) : rwp_failure_of(state, exception);
-}
-
-static struct rwp_task *owner_of(struct py_scope *self)
-{
-    return rwp_task_of(self->task);
-}
-
-static bool was_cancelled_by_hand(struct py_scope *self)
-{
-    return owner_of(self)->cancelling > self->cancelling;
-}
-
-/* The body's exception goes on: `return False`. */
-static PyObject *let_through(void)
-{
-    Py_RETURN_FALSE;
-}
-
-static int add_exception(struct rwp_state *state, PyObject *list, struct rw_error *error, PyObject **urgent)
-{
-    struct rw_value value = rw_failure_of(rw_error_ref(error));
-    PyObject *exception = rwp_exception_of(state, &value);
-    int failed = exception != NULL ? PyList_Append(list, exception) : -1;
-
-    rw_value_drop(&value);
-    if (failed == 0 && *urgent == NULL &&
-        (PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt) ||
-         PyErr_GivenExceptionMatches(exception, PyExc_SystemExit))) {
-        *urgent = Py_NewRef(exception);
-    }
-    Py_XDECREF(exception);
-    return failed;
-}
-
-static PyObject *raise_group(struct rwp_state *state, struct rw_error *first)
-{
-    PyObject *list = PyList_New(0);
-    PyObject *urgent = NULL, *group;
-    int failed = list != NULL ? add_exception(state, list, first, &urgent) : -1;
-
-    for (size_t i = 0; failed == 0 && i < rw_error_other_count(first); i++) {
-        failed = add_exception(state, list, rw_error_other(first, i), &urgent);
-    }
-    if (failed == 0) {
-        group = urgent != NULL ? urgent : PyObject_CallFunction(state->exception_group, "sO", "unhandled errors in a scope", list);
-        if (group != NULL) {
-            rwp_exc_give(group);
-        }
-    } else {
-        Py_XDECREF(urgent);
-    }
-    Py_XDECREF(list);
-    return NULL;
-}
-
-static PyObject *raise_timeout(struct py_scope *self, struct rwp_state *state)
-{
-    PyObject *exception = PyObject_CallNoArgs(state->errors[-RW_ERR_TIMEOUT]);
-
-    if (exception != NULL) {
-        if (self->body != NULL) {
-            PyException_SetCause(exception, Py_NewRef(self->body));
-        }
-        rwp_exc_give(exception);
-    }
-    return NULL;
-}
-
-/* Task.cancel() came while the children were waited for. */
-static PyObject *raise_late_cancel(struct py_scope *self)
-{
-    PyObject *exception = rwp_task_cancelled_error(owner_of(self));
-
-    owner_of(self)->must_cancel = false;
-    if (exception != NULL) {
-        rwp_exc_give(exception);
-    }
-    return NULL;
-}
-
-/* What the core decided, in Python's terms. Takes `out`. */
-static PyObject *conclude(struct py_scope *self, struct rwp_state *state, struct rw_value *out)
-{
-    bool body_cancelled = is_cancelled_error(state, self->body);
-    PyObject *result;
-
-    if (!rw_is_failure(out)) {
-        if (self->has_children && self->body == NULL && owner_of(self)->must_cancel) {
-            return raise_late_cancel(self);
-        }
-        if (body_cancelled && was_cancelled_by_hand(self)) {
-            self->caught = false;
-            return let_through();
-        }
-        return PyBool_FromLong(self->body != NULL);
-    }
-    if (out->code == RW_ERR_TIMEOUT && out->as.error == NULL) {
-        return was_cancelled_by_hand(self) && body_cancelled ? let_through() : raise_timeout(self, state);
-    }
-    if (out->code == RW_ERR_CANCELLED || !self->has_children || out->as.error == NULL) {
-        if (self->body != NULL) {
-            rw_value_drop(out);
-            return let_through();
-        }
-        return rwp_raise_value(state, out);
-    }
-    result = raise_group(state, out->as.error);
-    rw_value_drop(out);
-    return result;
-}
-
-/* The scope is joined: leaves it. `thing` was taken from the link. */
-static PyObject *leave(struct py_scope *self, struct rw_scope *scope)
-{
-    struct rwp_state *state = self->link.loop->state;
-    struct rw_value out = rw_nil();
-    PyObject *result;
-    int err;
-
-    rw_scope_ref(scope);
-    err = rw_scope_close(scope, &out);
-    self->called = rw_scope_cancel_called(scope);
-    self->caught = rw_scope_caught(scope);
-    rw_scope_unref(scope);
-    self->state = SCOPE_CLOSED;
-    if (err != 0) {
-        rw_scope_abandon(scope);
-        result = rwp_raise(state, RW_ERR_STATE, "scopes are left in the reverse order of entering");
-    } else {
-        result = conclude(self, state, &out);
-    }
-    Py_CLEAR(self->body);
-    Py_CLEAR(self->task);
-    return result;
-}
-
-/* 1: to be left; 0: there is nothing left to leave; -1: an exception. */
-static int begin_leave(struct py_scope *self, PyObject *const *args, Py_ssize_t count)
-{
-    struct rwp_state *state = PyType_GetModuleState(Py_TYPE(self));
-    struct rwp_loop *loop = self->link.loop;
-
-    if (self->state == SCOPE_NEW || count != 3) {
-        rwp_raise(state, RW_ERR_STATE, "this scope was never entered");
-        return -1;
-    }
-    if (self->state != SCOPE_OPEN || self->link.thing == NULL || loop->closing || loop->cx == NULL) {
-        return 0; /* the coroutine is being destroyed */
-    }
-    if (loop->entered != self->task) {
-        rwp_raise(state, RW_ERR_STATE, "a scope is left by the task that entered it");
-        return -1;
-    }
-    Py_XSETREF(self->body, args[1] != Py_None ? Py_NewRef(args[1]) : NULL);
-    self->state = SCOPE_LEAVING;
-    return 1;
-}
-
-static PyObject *scope_exit(PyObject *op, PyObject *const *args, Py_ssize_t count)
-{
-    struct py_scope *self = (struct py_scope *)op;
-    int begun = begin_leave(self, args, count);
-    struct rw_scope *scope;
-    struct rw_future *join;
-    struct rw_value value;
-    enum rw_poll poll;
-
-    if (begun <= 0) {
-        return begun == 0 ? let_through() : NULL;
-    }
-    scope = rwp_link_take(&self->link);
-    join = rw_scope_join(scope, body_value(self->link.loop->state, self->body));
-    poll = rw_poll(join, self->link.loop->cx, &value);
-    rw_future_drop(join);
-    if (poll == RW_PENDING) {
-        rw_scope_abandon(scope);
-        self->state = SCOPE_CLOSED;
-        Py_CLEAR(self->body);
-        Py_CLEAR(self->task);
-        return rwp_raise(self->link.loop->state, RW_ERR_STATE,
-                         "this scope has children to wait for: enter it with `async with`");
-    }
-    rw_value_drop(&value);
-    return leave(self, scope);
-}
-
-static PyObject *conclude_join(struct rwp_op *op, struct rw_value *value)
-{
-    struct py_scope *self = (struct py_scope *)op->owner;
-    struct rw_scope *scope = rwp_link_take(&self->link);
-
-    rw_value_drop(value);
-    if (scope == NULL) {
-        return let_through();
-    }
-    return leave(self, scope);
-}
-
-static PyObject *scope_aexit(PyObject *op, PyObject *const *args, Py_ssize_t count)
-{
-    struct py_scope *self = (struct py_scope *)op;
-    int begun = begin_leave(self, args, count);
-    struct rw_future *join;
-
-    if (begun <= 0) {
-        return begun == 0 ? rwp_op_done(self->link.loop, let_through()) : NULL;
-    }
-    join = rw_scope_join(self->link.thing, body_value(self->link.loop->state, self->body));
-    return rwp_op_new(self->link.loop, join, conclude_join, op);
-}
-
 /* ---- methods ---------------------------------------------------------------------------------------------------------------- */
 
-static struct rw_scope *open_scope(struct py_scope *self)
+static struct rw_scope *open_scope(struct rwp_scope *self)
 {
     struct rwp_state *state = PyType_GetModuleState(Py_TYPE(self));
 
     if (self->state == SCOPE_NEW || self->state == SCOPE_CLOSED) {
-        rwp_raise(state, RW_ERR_STATE, self->state == SCOPE_NEW ? "enter the scope first" : "this scope has ended");
+        rwp_raise(state, RW_ERR_STATE,
+                  self->state == SCOPE_NEW ? "enter the scope first" : "this scope has ended");
         return NULL;
     }
     return rwp_link_thing(&self->link);
@@ -361,13 +119,13 @@ struct rw_scope *rwp_scope_of(struct rwp_state *state, PyObject *object)
         PyErr_SetString(PyExc_TypeError, "a Scope was expected");
         return NULL;
     }
-    return open_scope((struct py_scope *)object);
+    return open_scope((struct rwp_scope *)object);
 }
 
 static PyObject *scope_spawn(PyObject *op, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"coro", "name", "context", NULL};
-    struct py_scope *self = (struct py_scope *)op;
+    struct rwp_scope *self = (struct rwp_scope *)op;
     PyObject *coro, *name = Py_None, *context = Py_None;
     struct rw_scope *scope;
 
@@ -381,12 +139,13 @@ static PyObject *scope_spawn(PyObject *op, PyObject *args, PyObject *kwargs)
     if (!self->has_children) {
         return rwp_raise(self->link.loop->state, RW_ERR_STATE, "only a ropewalk.scope() has children");
     }
-    return rwp_task_spawn(self->link.loop, coro, name == Py_None ? NULL : name, context == Py_None ? NULL : context, scope);
+    return rwp_task_spawn(self->link.loop, coro, name == Py_None ? NULL : name,
+                          context == Py_None ? NULL : context, scope);
 }
 
 static PyObject *scope_cancel(PyObject *op, PyObject *args)
 {
-    struct py_scope *self = (struct py_scope *)op;
+    struct rwp_scope *self = (struct rwp_scope *)op;
     const char *reason = NULL;
 
     if (!PyArg_ParseTuple(args, "|z:cancel", &reason)) {
@@ -408,21 +167,22 @@ static PyObject *scope_cancel(PyObject *op, PyObject *args)
 
 static PyObject *get_cancel_called(PyObject *op, void *closure)
 {
-    struct py_scope *self = (struct py_scope *)op;
+    struct rwp_scope *self = (struct rwp_scope *)op;
 
     (void)closure;
-    return PyBool_FromLong(self->link.thing != NULL ? rw_scope_cancel_called(self->link.thing) : self->called);
+    return PyBool_FromLong(self->link.thing != NULL ? rw_scope_cancel_called(self->link.thing)
+                                                    : self->called);
 }
 
 static PyObject *get_caught(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyBool_FromLong(((struct py_scope *)op)->caught);
+    return PyBool_FromLong(((struct rwp_scope *)op)->caught);
 }
 
 static PyObject *get_deadline(PyObject *op, void *closure)
 {
-    struct py_scope *self = (struct py_scope *)op;
+    struct rwp_scope *self = (struct rwp_scope *)op;
     int64_t deadline_ns;
 
     (void)closure;
@@ -435,7 +195,7 @@ static PyObject *get_deadline(PyObject *op, void *closure)
 
 static int set_deadline(PyObject *op, PyObject *value, void *closure)
 {
-    struct rw_scope *scope = open_scope((struct py_scope *)op);
+    struct rw_scope *scope = open_scope((struct rwp_scope *)op);
     int64_t deadline_ns;
 
     (void)closure;
@@ -451,7 +211,7 @@ static int set_deadline(PyObject *op, PyObject *value, void *closure)
 
 static PyObject *get_child_count(PyObject *op, void *closure)
 {
-    struct py_scope *self = (struct py_scope *)op;
+    struct rwp_scope *self = (struct rwp_scope *)op;
 
     (void)closure;
     return PyLong_FromSize_t(self->link.thing != NULL ? rw_scope_child_count(self->link.thing) : 0);
@@ -460,7 +220,7 @@ static PyObject *get_child_count(PyObject *op, void *closure)
 static PyObject *scope_repr(PyObject *op)
 {
     static const char *const states[] = {"not entered", "open", "leaving", "closed"};
-    struct py_scope *self = (struct py_scope *)op;
+    struct rwp_scope *self = (struct rwp_scope *)op;
 
     if (self->name != NULL) {
         return PyUnicode_FromFormat("<Scope %R, %s>", self->name, states[self->state]);
@@ -472,30 +232,34 @@ static PyObject *scope_repr(PyObject *op)
 
 static PyMethodDef scope_methods[] = {
     {"__enter__", scope_enter, METH_NOARGS, NULL},
-    {"__exit__", FAST(scope_exit), METH_FASTCALL, NULL},
+    {"__exit__", FAST(rwp_scope_exit), METH_FASTCALL, NULL},
     {"__aenter__", scope_aenter, METH_NOARGS, NULL},
-    {"__aexit__", FAST(scope_aexit), METH_FASTCALL, NULL},
+    {"__aexit__", FAST(rwp_scope_aexit), METH_FASTCALL, NULL},
     {"spawn", FAST(scope_spawn), METH_VARARGS | METH_KEYWORDS,
      "spawn(coro, *, name=None, context=None) - run a coroutine as a child of this scope; gives its Task."},
-    {"cancel", scope_cancel, METH_VARARGS, "cancel(reason=None) - cancel the body and all children, now and from now on."},
+    {"cancel", scope_cancel, METH_VARARGS,
+     "cancel(reason=None) - cancel the body and all children, now and from now on."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef scope_getset[] = {
-    {"cancel_called", get_cancel_called, NULL, "Whether cancel() was called or the deadline has passed.", NULL},
+    {"cancel_called", get_cancel_called, NULL, "Whether cancel() was called or the deadline has passed.",
+     NULL},
     {"cancelled_caught", get_caught, NULL, "After leaving: whether a cancellation ended here.", NULL},
-    {"deadline", get_deadline, set_deadline, "When it is cancelled, in seconds of loop.time(); inf for never.", NULL},
+    {"deadline", get_deadline, set_deadline,
+     "When it is cancelled, in seconds of loop.time(); inf for never.", NULL},
     {"child_count", get_child_count, NULL, "How many children are running.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMemberDef scope_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(struct py_scope, weakrefs), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(struct rwp_scope, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot scope_slots[] = {
-    {Py_tp_doc, "A part of a task's life that can be cancelled as a whole. Made by scope(), fail_after() and their kin."},
+    {Py_tp_doc, "A part of a task's life that can be cancelled as a whole. Made by scope(), fail_after() and "
+                "their kin."},
     {Py_tp_dealloc, scope_dealloc},
     {Py_tp_repr, scope_repr},
     {Py_tp_methods, scope_methods},
@@ -504,7 +268,8 @@ static PyType_Slot scope_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec scope_spec = {"ropewalk._ropewalk.Scope", sizeof(struct py_scope), 0, RWP_TYPE_FLAGS, scope_slots};
+static PyType_Spec scope_spec = {"ropewalk._ropewalk.Scope", sizeof(struct rwp_scope), 0, RWP_TYPE_FLAGS,
+                                 scope_slots};
 
 /* ---- makers ------------------------------------------------------------------------------------------------------------------ */
 
@@ -545,7 +310,7 @@ static PyObject *module_scope(PyObject *module, PyObject *args, PyObject *kwargs
 {
     static char *names[] = {"name", "timeout", "shield", NULL};
     PyObject *name = Py_None, *seconds = Py_None;
-    struct py_scope *self;
+    struct rwp_scope *self;
     int64_t timeout_ns;
     int shield = 0;
 
@@ -567,11 +332,15 @@ static PyObject *module_scope(PyObject *module, PyObject *args, PyObject *kwargs
 
 static PyMethodDef functions[] = {
     {"scope", FAST(module_scope), METH_VARARGS | METH_KEYWORDS,
-     "scope(name=None, timeout=None, shield=False) - a nursery for tasks: none outlives the `async with` block."},
-    {"fail_after", module_fail_after, METH_O, "fail_after(seconds) - cancel the block after that time; TimeoutError then."},
+     "scope(name=None, timeout=None, shield=False) - a nursery for tasks: none outlives the `async with` "
+     "block."},
+    {"fail_after", module_fail_after, METH_O,
+     "fail_after(seconds) - cancel the block after that time; TimeoutError then."},
     {"timeout", module_fail_after, METH_O, "timeout(seconds) - the same as fail_after()."},
-    {"move_on_after", module_move_on_after, METH_O, "move_on_after(seconds) - leave the block after that time, without error."},
-    {"shield", module_shield, METH_VARARGS, "shield(seconds=None) - cancelling from outside waits until the block has ended."},
+    {"move_on_after", module_move_on_after, METH_O,
+     "move_on_after(seconds) - leave the block after that time, without error."},
+    {"shield", module_shield, METH_VARARGS,
+     "shield(seconds=None) - cancelling from outside waits until the block has ended."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -67,7 +67,8 @@ static void drop_function(void *arg)
     PyMem_Free(sink);
 }
 
-static const struct rw_sink_vtable function_vtable = {"python function", poll_send, poll_nothing, poll_nothing, drop_function};
+static const struct rw_sink_vtable function_vtable = {"python function", poll_send, poll_nothing,
+                                                      poll_nothing, drop_function};
 
 static struct rw_sink *sink_of_function(struct rwp_loop *loop, PyObject *callable)
 {
@@ -174,7 +175,11 @@ static PyType_Slot sink_slots[] = {
 };
 
 static PyType_Spec sink_spec = {
-    "ropewalk._ropewalk.Sink", sizeof(struct rwp_box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE, sink_slots,
+    "ropewalk._ropewalk.Sink",
+    sizeof(struct rwp_box),
+    0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    sink_slots,
 };
 
 static PyObject *module_forward(PyObject *module, PyObject *args)

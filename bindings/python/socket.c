@@ -117,7 +117,8 @@ static PyObject *socket_receive_until(PyObject *op, PyObject *args, PyObject *kw
     Py_ssize_t size, max = LINE_MAX_DEFAULT;
     PyObject *owner, *made;
 
-    if (socket == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "y#|n:receive_until", names, &delimiter, &size, &max)) {
+    if (socket == NULL ||
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "y#|n:receive_until", names, &delimiter, &size, &max)) {
         return NULL;
     }
     if (size < 1 || size > 64 || max < 1 || (size_t)max > RW_READ_MAX) {
@@ -148,7 +149,8 @@ static PyObject *socket_anext(PyObject *op)
 {
     struct rw_socket *socket = socket_of(op);
 
-    return socket != NULL ? rwp_op_new(BOX(op)->link.loop, rw_socket_read(socket, 65536), convert_next, op) : NULL;
+    return socket != NULL ? rwp_op_new(BOX(op)->link.loop, rw_socket_read(socket, 65536), convert_next, op)
+                          : NULL;
 }
 
 static PyObject *socket_lines(PyObject *op, PyObject *const *args, Py_ssize_t count)
@@ -269,7 +271,8 @@ static PyObject *socket_aexit(PyObject *op, PyObject *args)
     return socket_aclose(op, NULL);
 }
 
-static PyObject *address_of(PyObject *op, int (*ask)(const struct rw_socket *socket, char *buffer, size_t size))
+static PyObject *address_of(PyObject *op,
+                            int (*ask)(const struct rw_socket *socket, char *buffer, size_t size))
 {
     struct rw_socket *socket = socket_of(op);
     char buffer[160];
@@ -320,13 +323,18 @@ static PyMethodDef socket_methods[] = {
     {"receive_exactly", FAST(socket_receive_exactly), METH_FASTCALL,
      "receive_exactly(count) - so many bytes; IncompleteRead when the stream ends before."},
     {"receive_until", FAST(socket_receive_until), METH_VARARGS | METH_KEYWORDS,
-     "receive_until(delimiter, max_bytes=65536) - what comes before the delimiter; LimitError when that is more."},
-    {"receive_all", FAST(socket_receive_all), METH_FASTCALL, "receive_all(max_bytes=...) - everything up to the end."},
-    {"lines", FAST(socket_lines), METH_FASTCALL, "lines(max_bytes=65536) - a Stream of lines, without their ends."},
-    {"send", socket_send, METH_O, "send(data) - send bytes, or a list of them; waits while too much is unsent."},
+     "receive_until(delimiter, max_bytes=65536) - what comes before the delimiter; LimitError when that is "
+     "more."},
+    {"receive_all", FAST(socket_receive_all), METH_FASTCALL,
+     "receive_all(max_bytes=...) - everything up to the end."},
+    {"lines", FAST(socket_lines), METH_FASTCALL,
+     "lines(max_bytes=65536) - a Stream of lines, without their ends."},
+    {"send", socket_send, METH_O,
+     "send(data) - send bytes, or a list of them; waits while too much is unsent."},
     {"send_nowait", socket_send_nowait, METH_O, "send_nowait(data) - queue bytes at once, or WouldBlock."},
     {"flush", socket_flush, METH_NOARGS, "flush() - wait until everything is in the kernel's hands."},
-    {"send_eof", socket_send_eof, METH_NOARGS, "send_eof() - end the stream in this direction; reading goes on."},
+    {"send_eof", socket_send_eof, METH_NOARGS,
+     "send_eof() - end the stream in this direction; reading goes on."},
     {"close", socket_close, METH_NOARGS, "close() - flush in the background and close. Idempotent."},
     {"aclose", socket_aclose, METH_NOARGS, "aclose() - close(), to be awaited."},
     {"abort", socket_abort, METH_NOARGS, "abort() - close at once and drop what is unsent."},
@@ -360,7 +368,8 @@ static PyType_Slot socket_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec socket_spec = {"ropewalk._ropewalk.SocketStream", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS, socket_slots};
+static PyType_Spec socket_spec = {"ropewalk._ropewalk.SocketStream", sizeof(struct rwp_box), 0,
+                                  RWP_TYPE_FLAGS, socket_slots};
 
 int rwp_socket_init(struct rwp_state *state)
 {

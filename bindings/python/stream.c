@@ -214,9 +214,11 @@ static PyMethodDef stream_methods[] = {
     {"__aenter__", stream_aenter, METH_NOARGS, NULL},
     {"__aexit__", stream_aexit, METH_VARARGS, NULL},
     {"map", rwp_stream_map, METH_O, "map(fn) - a stream of fn(item); fn may be a coroutine function."},
-    {"filter", rwp_stream_filter, METH_O, "filter(fn) - the items for which fn(item) is true; fn may be a coroutine function."},
+    {"filter", rwp_stream_filter, METH_O,
+     "filter(fn) - the items for which fn(item) is true; fn may be a coroutine function."},
     {"take", rwp_stream_take, METH_O, "take(count) - the first items."},
-    {"chunks", rwp_stream_chunks, METH_O, "chunks(size) - lists of that many items; the last may be shorter."},
+    {"chunks", rwp_stream_chunks, METH_O,
+     "chunks(size) - lists of that many items; the last may be shorter."},
     {"buffered", (PyCFunction)(void (*)(void))rwp_stream_buffered, METH_VARARGS | METH_KEYWORDS,
      "buffered(limit, fn=None) - up to `limit` of fn(item) at a time, results in order."},
     {"merge", (PyCFunction)(void (*)(void))rwp_stream_merge, METH_FASTCALL,
@@ -225,7 +227,8 @@ static PyMethodDef stream_methods[] = {
 };
 
 static PyType_Slot stream_slots[] = {
-    {Py_tp_doc, "Values one after the other; `async for` reads them. Adapters take the stream they are called on."},
+    {Py_tp_doc,
+     "Values one after the other; `async for` reads them. Adapters take the stream they are called on."},
     {Py_tp_dealloc, rwp_box_dealloc},
     {Py_tp_methods, stream_methods},
     {Py_tp_members, stream_members},
@@ -234,7 +237,8 @@ static PyType_Slot stream_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec stream_spec = {"ropewalk._ropewalk.Stream", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS, stream_slots};
+static PyType_Spec stream_spec = {"ropewalk._ropewalk.Stream", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS,
+                                  stream_slots};
 
 int rwp_stream_init(struct rwp_state *state)
 {

@@ -53,7 +53,8 @@ static PyObject *semaphore_new(PyTypeObject *type, PyObject *args, PyObject *kwa
         return NULL;
     }
     loop = rwp_running(PyType_GetModuleState(type));
-    return loop != NULL ? rwp_box_new(type, loop, rw_semaphore_new(loop->loop, (size_t)value), drop_semaphore) : NULL;
+    return loop != NULL ? rwp_box_new(type, loop, rw_semaphore_new(loop->loop, (size_t)value), drop_semaphore)
+                        : NULL;
 }
 
 static PyObject *semaphore_acquire(PyObject *op, PyObject *const *args, Py_ssize_t count)
@@ -170,9 +171,12 @@ static PyObject *notify_all(PyObject *op, PyObject *unused)
 #define FAST(method) ((PyCFunction)(void (*)(void))(method))
 
 static PyMethodDef semaphore_methods[] = {
-    {"acquire", FAST(semaphore_acquire), METH_FASTCALL, "acquire(count=1) - wait for so many permits; first come, first served."},
-    {"acquire_nowait", FAST(semaphore_acquire_nowait), METH_FASTCALL, "acquire_nowait(count=1) - take them now, or WouldBlock."},
-    {"release", FAST(semaphore_release), METH_FASTCALL, "release(count=1) - give them back, or add new ones."},
+    {"acquire", FAST(semaphore_acquire), METH_FASTCALL,
+     "acquire(count=1) - wait for so many permits; first come, first served."},
+    {"acquire_nowait", FAST(semaphore_acquire_nowait), METH_FASTCALL,
+     "acquire_nowait(count=1) - take them now, or WouldBlock."},
+    {"release", FAST(semaphore_release), METH_FASTCALL,
+     "release(count=1) - give them back, or add new ones."},
     {"close", semaphore_close, METH_NOARGS, "close() - everybody who waits, now or later, gets ClosedError."},
     {"__aenter__", semaphore_aenter, METH_NOARGS, NULL},
     {"__aexit__", semaphore_aexit, METH_VARARGS, NULL},
@@ -186,7 +190,8 @@ static PyGetSetDef semaphore_getset[] = {
 
 static PyMethodDef notify_methods[] = {
     {"wait", notify_wait, METH_NOARGS, "wait() - until somebody notifies."},
-    {"notify_one", notify_one, METH_NOARGS, "notify_one() - wake one who waits, or let the next wait() return at once."},
+    {"notify_one", notify_one, METH_NOARGS,
+     "notify_one() - wake one who waits, or let the next wait() return at once."},
     {"notify_all", notify_all, METH_NOARGS, "notify_all() - wake all who wait now; gives how many."},
     {NULL, NULL, 0, NULL},
 };
@@ -209,10 +214,18 @@ static PyType_Slot notify_slots[] = {
 };
 
 static PyType_Spec semaphore_spec = {
-    "ropewalk._ropewalk.Semaphore", sizeof(struct rwp_box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE, semaphore_slots,
+    "ropewalk._ropewalk.Semaphore",
+    sizeof(struct rwp_box),
+    0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    semaphore_slots,
 };
 static PyType_Spec notify_spec = {
-    "ropewalk._ropewalk.Notify", sizeof(struct rwp_box), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE, notify_slots,
+    "ropewalk._ropewalk.Notify",
+    sizeof(struct rwp_box),
+    0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    notify_slots,
 };
 
 int rwp_sync_init(struct rwp_state *state)

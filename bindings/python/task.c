@@ -91,7 +91,8 @@ static int hand_to_executor(struct rwp_task *self, struct rw_scope *scope)
     Py_INCREF(rwp_task_object(self));
     join_list(self);
     self->queued = true;
-    task = scope != NULL ? rw_scope_spawn(scope, &self->future, NULL) : rw_spawn(loop->loop, &self->future, NULL);
+    task = scope != NULL ? rw_scope_spawn(scope, &self->future, NULL)
+                         : rw_spawn(loop->loop, &self->future, NULL);
     if (task == NULL) {
         /* The future was dropped, and the task with it marked as cancelled. */
         rwp_raise(loop->state, RW_ERR_STATE, scope != NULL ? "this scope has ended" : "the loop is ending");
@@ -105,7 +106,8 @@ static int hand_to_executor(struct rwp_task *self, struct rw_scope *scope)
     return 0;
 }
 
-static int init_task(struct rwp_task *self, struct rwp_loop *loop, PyObject *coro, PyObject *name, PyObject *context)
+static int init_task(struct rwp_task *self, struct rwp_loop *loop, PyObject *coro, PyObject *name,
+                     PyObject *context)
 {
     struct rwp_state *state = loop->state;
 
@@ -127,7 +129,8 @@ static int init_task(struct rwp_task *self, struct rwp_loop *loop, PyObject *cor
     return rwp_task_register(state, self);
 }
 
-PyObject *rwp_task_spawn(struct rwp_loop *loop, PyObject *coro, PyObject *name, PyObject *context, struct rw_scope *scope)
+PyObject *rwp_task_spawn(struct rwp_loop *loop, PyObject *coro, PyObject *name, PyObject *context,
+                         struct rw_scope *scope)
 {
     struct rwp_task *self = (struct rwp_task *)loop->state->task_type->tp_alloc(loop->state->task_type, 0);
 
@@ -150,7 +153,8 @@ static int task_init(PyObject *op, PyObject *args, PyObject *kwargs)
     struct rwp_loop *loop;
     PyObject *coro, *loop_object = Py_None, *name = Py_None, *context = Py_None, *eager = NULL;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOOO:Task", names, &coro, &loop_object, &name, &context, &eager)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOOO:Task", names, &coro, &loop_object, &name,
+                                     &context, &eager)) {
         return -1;
     }
     if (rwp_task_of(op)->coro != NULL) {
@@ -165,7 +169,8 @@ static int task_init(PyObject *op, PyObject *args, PyObject *kwargs)
     if (loop == NULL || !rwp_loop_enter(loop)) {
         return -1;
     }
-    if (init_task(rwp_task_of(op), loop, coro, name == Py_None ? NULL : name, context == Py_None ? NULL : context) < 0) {
+    if (init_task(rwp_task_of(op), loop, coro, name == Py_None ? NULL : name,
+                  context == Py_None ? NULL : context) < 0) {
         return -1;
     }
     return hand_to_executor(rwp_task_of(op), NULL);
@@ -252,7 +257,8 @@ Py_ssize_t rwp_task_remove_callback(struct rwp_task *self, PyObject *callback)
     Py_ssize_t removed = 0;
 
     for (Py_ssize_t i = self->callbacks != NULL ? PyList_GET_SIZE(self->callbacks) : 0; i > 0; i--) {
-        PyObject *entry = i <= PyList_GET_SIZE(self->callbacks) ? PyList_GET_ITEM(self->callbacks, i - 1) : NULL;
+        PyObject *entry =
+            i <= PyList_GET_SIZE(self->callbacks) ? PyList_GET_ITEM(self->callbacks, i - 1) : NULL;
         int same = entry != NULL ? PyObject_RichCompareBool(PyTuple_GET_ITEM(entry, 0), callback, Py_EQ) : 0;
 
         if (same < 0) {
@@ -281,8 +287,10 @@ static void schedule_callbacks(struct rwp_task *self)
         PyObject *entry = PyList_GET_ITEM(callbacks, i);
         PyObject *context = PyTuple_GET_ITEM(entry, 1);
 
-        if (rwp_schedule(loop, PyTuple_GET_ITEM(entry, 0), rwp_task_object(self), context != Py_None ? context : NULL) < 0) {
-            rwp_loop_report(loop, "a callback of a task could not be scheduled", "task", rwp_task_object(self));
+        if (rwp_schedule(loop, PyTuple_GET_ITEM(entry, 0), rwp_task_object(self),
+                         context != Py_None ? context : NULL) < 0) {
+            rwp_loop_report(loop, "a callback of a task could not be scheduled", "task",
+                            rwp_task_object(self));
         }
     }
     Py_DECREF(callbacks);
@@ -419,7 +427,8 @@ static PyType_Slot wakeup_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec wakeup_spec = {"ropewalk._ropewalk.Wakeup", sizeof(struct rwp_wakeup), 0, RWP_TYPE_FLAGS, wakeup_slots};
+static PyType_Spec wakeup_spec = {"ropewalk._ropewalk.Wakeup", sizeof(struct rwp_wakeup), 0, RWP_TYPE_FLAGS,
+                                  wakeup_slots};
 
 static PyType_Slot task_slots[] = {
     {Py_tp_doc, "A coroutine that runs on a ropewalk.EventLoop. Also an asyncio.Task."},
@@ -437,8 +446,11 @@ static PyType_Slot task_slots[] = {
 };
 
 static PyType_Spec task_spec = {
-    "ropewalk._ropewalk.Task", sizeof(struct rwp_task), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, task_slots,
+    "ropewalk._ropewalk.Task",
+    sizeof(struct rwp_task),
+    0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
+    task_slots,
 };
 
 int rwp_task_init(struct rwp_state *state)
@@ -449,7 +461,8 @@ int rwp_task_init(struct rwp_state *state)
 
     if (bases != NULL && (!PyType_Check(base) || ((PyTypeObject *)base)->tp_basicsize > RWP_TASK_BASE ||
                           ((PyTypeObject *)base)->tp_itemsize != 0)) {
-        PyErr_SetString(PyExc_ImportError, "this Python's asyncio.Task is not the one that ropewalk was built for");
+        PyErr_SetString(PyExc_ImportError,
+                        "this Python's asyncio.Task is not the one that ropewalk was built for");
         Py_CLEAR(bases);
     }
     if (bases != NULL) {
@@ -462,5 +475,5 @@ int rwp_task_init(struct rwp_state *state)
     if (state->task_type == NULL || state->wakeup_type == NULL) {
         return -1;
     }
-    return rwp_task_face_init(state);
+    return rwp_task_iter_init(state);
 }

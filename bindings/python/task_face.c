@@ -8,11 +8,6 @@
  */
 #include "rwp.h"
 
-struct abort_handle {
-    PyObject_HEAD
-    struct rw_abort_handle *handle;
-};
-
 static PyObject *name_of(struct rwp_task *self)
 {
     if (self->name == NULL) {
@@ -20,117 +15,6 @@ static PyObject *name_of(struct rwp_task *self)
     }
     return Py_XNewRef(self->name);
 }
-
-/* ---- the iterator of `await task` ----------------------------------------------------------------------------------------- */
-
-struct task_iter {
-    PyObject_HEAD
-    PyObject *task; /* NULL once exhausted */
-};
-
-PyObject *rwp_task_iter(PyObject *task)
-{
-    struct rwp_state *state = rwp_state_of(task);
-    struct task_iter *self = PyObject_New(struct task_iter, state->task_iter_type);
-
-    if (self != NULL) {
-        self->task = Py_NewRef(task);
-    }
-    return (PyObject *)self;
-}
-
-static void iter_dealloc(PyObject *op)
-{
-    PyTypeObject *type = Py_TYPE(op);
-
-    Py_XDECREF(((struct task_iter *)op)->task);
-    PyObject_Free(op);
-    Py_DECREF(type);
-}
-
-static PySendResult iter_send(PyObject *op, PyObject *sent, PyObject **result)
-{
-    struct task_iter *self = (struct task_iter *)op;
-    struct rwp_task *task;
-
-    (void)sent;
-    *result = NULL;
-    if (self->task == NULL) {
-        return PYGEN_ERROR;
-    }
-    task = rwp_task_of(self->task);
-    if (task->state == RWP_TASK_PENDING) {
-        if (task->blocking) {
-            PyErr_SetString(PyExc_RuntimeError, "await wasn't used with future");
-            return PYGEN_ERROR;
-        }
-        task->blocking = true;
-        *result = Py_NewRef(self->task);
-        return PYGEN_NEXT;
-    }
-    *result = rwp_task_result(task);
-    Py_CLEAR(self->task);
-    return *result != NULL ? PYGEN_RETURN : PYGEN_ERROR;
-}
-
-static PyObject *iter_next(PyObject *op)
-{
-    PyObject *result;
-    PySendResult sent = iter_send(op, Py_None, &result);
-
-    if (sent == PYGEN_RETURN) {
-        rwp_stop_iteration(PyType_GetModuleState(Py_TYPE(op)), result);
-        return NULL;
-    }
-    return sent == PYGEN_NEXT ? result : NULL;
-}
-
-static PyObject *iter_method_send(PyObject *op, PyObject *sent)
-{
-    (void)sent;
-    return iter_next(op);
-}
-
-static PyObject *iter_throw(PyObject *op, PyObject *const *args, Py_ssize_t count)
-{
-    PyObject *exception = count == 3 && args[1] != Py_None ? args[1] : count > 0 ? args[0] : NULL;
-
-    Py_CLEAR(((struct task_iter *)op)->task);
-    if (exception == NULL) {
-        PyErr_SetString(PyExc_TypeError, "throw() needs an exception");
-    } else if (PyExceptionInstance_Check(exception)) {
-        rwp_exc_give(Py_NewRef(exception));
-    } else {
-        PyErr_SetNone(exception);
-    }
-    return NULL;
-}
-
-static PyObject *iter_close(PyObject *op, PyObject *unused)
-{
-    (void)unused;
-    Py_CLEAR(((struct task_iter *)op)->task);
-    Py_RETURN_NONE;
-}
-
-static PyMethodDef iter_methods[] = {
-    {"send", iter_method_send, METH_O, "send(None) - go on."},
-    {"throw", (PyCFunction)(void (*)(void))iter_throw, METH_FASTCALL, "throw(exception) - await no longer."},
-    {"close", iter_close, METH_NOARGS, "close() - await no longer."},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyType_Slot iter_slots[] = {
-    {Py_tp_doc, "The iterator of `await task`."},
-    {Py_tp_dealloc, iter_dealloc},
-    {Py_tp_iter, PyObject_SelfIter},
-    {Py_tp_iternext, iter_next},
-    {Py_am_send, iter_send},
-    {Py_tp_methods, iter_methods},
-    {0, NULL},
-};
-
-static PyType_Spec iter_spec = {"ropewalk._ropewalk.TaskIter", sizeof(struct task_iter), 0, RWP_TYPE_FLAGS, iter_slots};
 
 /* ---- state and outcome ------------------------------------------------------------------------------------------------------ */
 
@@ -248,8 +132,13 @@ static PyObject *task_uncancel(PyObject *op, PyObject *unused)
 
 static PyObject *task_make_cancelled_error(PyObject *op, PyObject *unused)
 {
+    struct rwp_task *self = rwp_task_of(op);
+
     (void)unused;
-    return rwp_task_cancelled_error(rwp_task_of(op));
+    if (self->state == RWP_TASK_CANCELLED && self->result != NULL) {
+        return Py_NewRef(self->result);
+    }
+    return rwp_task_cancelled_error(self);
 }
 
 /* ---- identity --------------------------------------------------------------------------------------------------------------- */
@@ -343,58 +232,6 @@ static PyObject *task_detach(PyObject *op, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* ---- abort handles ---------------------------------------------------------------------------------------------------------- */
-
-static PyObject *task_abort_handle(PyObject *op, PyObject *unused)
-{
-    struct rwp_task *self = rwp_task_of(op);
-    struct rw_task *task = rwp_link_thing(&self->link);
-    struct abort_handle *made;
-
-    (void)unused;
-    if (task == NULL) {
-        return NULL;
-    }
-    made = PyObject_New(struct abort_handle, rwp_state_of(op)->abort_type);
-    if (made != NULL) {
-        made->handle = rw_task_abort_handle(task);
-        if (made->handle == NULL) {
-            Py_DECREF(made);
-            return PyErr_NoMemory();
-        }
-    }
-    return (PyObject *)made;
-}
-
-static void abort_dealloc(PyObject *op)
-{
-    PyTypeObject *type = Py_TYPE(op);
-
-    rw_abort_handle_unref(((struct abort_handle *)op)->handle);
-    PyObject_Free(op);
-    Py_DECREF(type);
-}
-
-static PyObject *abort_cancel(PyObject *op, PyObject *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(rw_abort_handle_cancel(((struct abort_handle *)op)->handle) == 0);
-}
-
-static PyMethodDef abort_methods[] = {
-    {"cancel", abort_cancel, METH_NOARGS, "cancel() - cancel the task, from any thread; False when it is done already."},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyType_Slot abort_slots[] = {
-    {Py_tp_doc, "Cancels a task from any thread."},
-    {Py_tp_dealloc, abort_dealloc},
-    {Py_tp_methods, abort_methods},
-    {0, NULL},
-};
-
-static PyType_Spec abort_spec = {"ropewalk._ropewalk.AbortHandle", sizeof(struct abort_handle), 0, RWP_TYPE_FLAGS, abort_slots};
-
 /* ---- attributes that asyncio looks at ----------------------------------------------------------------------------------------- */
 
 static PyObject *get_blocking(PyObject *op, void *closure)
@@ -438,7 +275,8 @@ static int set_flag(PyObject *op, PyObject *value, void *closure)
 static int set_log_traceback(PyObject *op, PyObject *value, void *closure)
 {
     if (value == NULL || PyObject_IsTrue(value) != 0) {
-        PyErr_SetString(value == NULL ? PyExc_AttributeError : PyExc_ValueError, "_log_traceback can only be set to False");
+        PyErr_SetString(value == NULL ? PyExc_AttributeError : PyExc_ValueError,
+                        "_log_traceback can only be set to False");
         return -1;
     }
     return set_flag(op, value, closure);
@@ -511,21 +349,28 @@ PyMethodDef rwp_task_methods[] = {
     {"exception", task_exception, METH_NOARGS, "exception() - what the coroutine raised, or None."},
     {"set_result", task_set_result, METH_O, "Not possible: a task's result is its coroutine's."},
     {"set_exception", task_set_exception, METH_O, "Not possible: a task's exception is its coroutine's."},
-    {"add_done_callback", WITH_KEYWORDS(task_add_done_callback), "add_done_callback(fn, *, context=None) - fn(task) at its end."},
-    {"remove_done_callback", task_remove_done_callback, METH_O, "remove_done_callback(fn) - gives how many were removed."},
-    {"cancel", WITH_KEYWORDS(task_cancel), "cancel(msg=None) - raise CancelledError in it; False when it has ended."},
-    {"cancelling", task_cancelling, METH_NOARGS, "cancelling() - how many cancel() are not undone by uncancel()."},
+    {"add_done_callback", WITH_KEYWORDS(task_add_done_callback),
+     "add_done_callback(fn, *, context=None) - fn(task) at its end."},
+    {"remove_done_callback", task_remove_done_callback, METH_O,
+     "remove_done_callback(fn) - gives how many were removed."},
+    {"cancel", WITH_KEYWORDS(task_cancel),
+     "cancel(msg=None) - raise CancelledError in it; False when it has ended."},
+    {"cancelling", task_cancelling, METH_NOARGS,
+     "cancelling() - how many cancel() are not undone by uncancel()."},
     {"uncancel", task_uncancel, METH_NOARGS, "uncancel() - undo one cancel(); gives how many remain."},
-    {"_make_cancelled_error", task_make_cancelled_error, METH_NOARGS, "The CancelledError with the message of cancel()."},
+    {"_make_cancelled_error", task_make_cancelled_error, METH_NOARGS,
+     "The CancelledError with the message of cancel()."},
     {"get_name", task_get_name, METH_NOARGS, "get_name() - its name."},
     {"set_name", task_set_name, METH_O, "set_name(name) - change its name."},
     {"get_loop", task_get_loop, METH_NOARGS, "get_loop() - the loop it runs on."},
     {"get_coro", task_get_coro, METH_NOARGS, "get_coro() - the coroutine it runs."},
     {"get_context", task_get_context, METH_NOARGS, "get_context() - the context it runs in."},
     {"get_stack", WITH_KEYWORDS(task_get_stack), "get_stack(*, limit=None) - its frames, oldest first."},
-    {"print_stack", WITH_KEYWORDS(task_print_stack), "print_stack(*, limit=None, file=None) - print its frames."},
+    {"print_stack", WITH_KEYWORDS(task_print_stack),
+     "print_stack(*, limit=None, file=None) - print its frames."},
     {"detach", task_detach, METH_NOARGS, "detach() - nobody will await it; it runs on by itself."},
-    {"abort_handle", task_abort_handle, METH_NOARGS, "abort_handle() - cancels this task from any thread."},
+    {"abort_handle", rwp_task_abort_handle, METH_NOARGS,
+     "abort_handle() - cancels this task from any thread."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -534,7 +379,8 @@ void rwp_task_finalize(PyObject *op)
     struct rwp_task *self = rwp_task_of(op);
     PyObject *saved = rwp_exc_take();
 
-    if (self->state == RWP_TASK_PENDING && self->coro != NULL && self->log_destroy_pending && self->loop != NULL) {
+    if (self->state == RWP_TASK_PENDING && self->coro != NULL && self->log_destroy_pending &&
+        self->loop != NULL) {
         rwp_loop_report(rwp_task_loop(self), "Task was destroyed but it is pending!", "task", op);
     } else if (self->failed && self->log_traceback && self->loop != NULL) {
         PyObject *text = PyUnicode_FromFormat("%s exception was never retrieved", _PyType_Name(Py_TYPE(op)));
@@ -547,11 +393,4 @@ void rwp_task_finalize(PyObject *op)
     if (saved != NULL) {
         rwp_exc_give(saved);
     }
-}
-
-int rwp_task_face_init(struct rwp_state *state)
-{
-    state->task_iter_type = rwp_add_type(state, &iter_spec, NULL, false);
-    state->abort_type = rwp_add_type(state, &abort_spec, NULL, true);
-    return state->task_iter_type != NULL && state->abort_type != NULL ? 0 : -1;
 }

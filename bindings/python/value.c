@@ -246,16 +246,17 @@ static int portable_subclass(struct rwp_state *state, PyObject *object, struct r
     }
     if (plain == NULL) {
         if (!PyErr_Occurred()) {
-            PyErr_Format((PyObject *)state->errors[-RW_ERR_TYPE], "%.100s cannot leave Python", Py_TYPE(object)->tp_name);
+            PyErr_Format((PyObject *)state->errors[-RW_ERR_TYPE], "%.100s cannot leave Python",
+                         Py_TYPE(object)->tp_name);
         }
         return -1;
     }
     done = scalar_from(plain, out);
     Py_DECREF(plain);
     if (done == 0) {
-        PyErr_SetString(state->errors[-RW_ERR_LIMIT],
-                        PyLong_Check(object) ? "an int of more than 64 bits cannot leave Python"
-                                             : "a str with lone surrogates cannot leave Python");
+        PyErr_SetString(state->errors[-RW_ERR_LIMIT], PyLong_Check(object)
+                                                          ? "an int of more than 64 bits cannot leave Python"
+                                                          : "a str with lone surrogates cannot leave Python");
     }
     return done > 0 ? 0 : -1;
 }

@@ -8,9 +8,8 @@
 #include "rwp.h"
 
 struct fd_watch {
-    PyObject_HEAD
-    struct rwp_link link; /* thing: the object itself, while it watches */
-    struct rwp_loop *loop; /* strong */
+    PyObject_HEAD struct rwp_link link; /* thing: the object itself, while it watches */
+    struct rwp_loop *loop;              /* strong */
     struct rw_watch *watch;
     struct rw_job job;
     PyObject *reader;
@@ -177,7 +176,8 @@ static PyType_Slot watch_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec watch_spec = {"ropewalk._ropewalk.FdWatch", sizeof(struct fd_watch), 0, RWP_TYPE_FLAGS, watch_slots};
+static PyType_Spec watch_spec = {"ropewalk._ropewalk.FdWatch", sizeof(struct fd_watch), 0, RWP_TYPE_FLAGS,
+                                 watch_slots};
 
 int rwp_watch_init(struct rwp_state *state)
 {

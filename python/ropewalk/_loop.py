@@ -47,20 +47,23 @@ def _run_handle(handle: asyncio.Handle) -> None:
         handle._run()
 
 
-class EventLoop(LoopBase, asyncio.SelectorEventLoop):
+_Base = asyncio.SelectorEventLoop
+
+
+class EventLoop(LoopBase, _Base):
     """An asyncio event loop on Ropewalk's core.
 
     Args:
         simulation: options of a simulated world (see `ropewalk.testing`); None for the real one.
     """
 
-    _closed: bool
+    _closed = True  # until it is open
 
     def __init__(self, simulation: dict[str, Any] | None = None) -> None:
         self._watches: dict[int, FdWatch] = {}
         self._open(simulation)
         self._simulated = simulation is not None
-        asyncio.SelectorEventLoop.__init__(self, _NoSelector())
+        _Base.__init__(self, _NoSelector())
         self._set_debug(self.get_debug())
         _loops.add(self)
 
