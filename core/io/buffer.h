@@ -20,7 +20,7 @@ void rwi_buffer_fini(struct rwi_buffer *buffer);
 
 static inline const char *rwi_buffer_data(const struct rwi_buffer *buffer)
 {
-    return buffer->memory + buffer->start;
+    return buffer->size > 0 ? buffer->memory + buffer->start : "";
 }
 
 /* Room for `size` bytes after the last one; NULL on no memory. commit says how many of them were filled. */

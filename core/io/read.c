@@ -108,7 +108,7 @@ static void fill(struct rw_socket *socket, size_t wanted)
 static enum rw_poll give(struct rw_socket *socket, size_t size, struct rw_value *out)
 {
     RW_ASSERT(size <= socket->in.size);
-    *out = rw_bytes(size > 0 ? rwi_buffer_data(&socket->in) : "", size);
+    *out = rw_bytes(rwi_buffer_data(&socket->in), size);
     if (!rw_is_failure(out)) {
         rwi_buffer_consume(&socket->in, size);
     }
