@@ -46,6 +46,7 @@ struct rwi_channel *rwi_channel_new(struct rw_loop *loop, size_t capacity, bool 
     channel->loop = shared ? NULL : loop;
     channel->sender_count = 1;
     channel->receiver_count = 1;
+    rwi_channel_post(channel);
     RW_VERIFY(rwi_channel_check(channel));
     return channel;
 }
@@ -341,6 +342,7 @@ bool rwi_channel_check(const struct rwi_channel *channel)
     size_t reserving = rwi_channel_count(channel, RWI_WAITER_RESERVING);
 
     RW_ASSERT(rwi_ring_check(&channel->ring));
+    RW_ASSERT(channel->express_ceiling <= channel->ring.size);
     RW_ASSERT(channel->parked == waiting + offering + reserving);
     RW_ASSERT(offering == 0 || !rwi_channel_has_room(channel));
     RW_ASSERT(reserving == 0 || !rwi_channel_has_room(channel));

@@ -27,6 +27,9 @@ struct rwi_channel {
     size_t capacity;
     size_t permits; /* given out and not yet used */
     size_t parked;  /* waiters in all lines but CLAIMED: those to whom a change may matter */
+    /* The express way of a LOCAL channel, for when nobody is to be told: see rwi_channel_post. */
+    size_t express_ceiling; /* a value may go in while fewer are in the ring */
+    size_t express_floor;   /* one may come out while more are in the ring */
     bool shared;
     uint32_t sender_count; /* open ends */
     uint32_t receiver_count;
@@ -58,18 +61,6 @@ static inline void rwi_channel_lock(struct rwi_channel *channel)
     if (channel->shared) {
         pthread_mutex_lock(&channel->lock);
     }
-}
-
-/* Gives the lock back, then wakes who was found to be woken. */
-static inline void rwi_channel_unlock(struct rwi_channel *channel, struct rwi_wakes *wakes)
-{
-    if (channel->shared) {
-        pthread_mutex_unlock(&channel->lock);
-        if (wakes->count > 0) {
-            rwi_wakes_flush(wakes);
-        }
-    }
-    RW_ASSERT(wakes->count == 0);
 }
 
 /* ---- the state, under the lock ---- */
@@ -120,18 +111,48 @@ static inline bool rwi_channel_is_drained(const struct rwi_channel *channel)
     return channel->sender_count == 0 && rwi_channel_available(channel) == 0;
 }
 
-/* The express way of a LOCAL channel, for when nobody is to be told and the ring is as it should be: most sends and most
- * receives. False: nothing was done, the long way is to be taken. */
-static inline bool rwi_channel_send_fast(const struct rw_sender *end, struct rw_value *value)
+/* Nobody waits whom a change could matter to, and both sides are there. */
+static inline bool rwi_channel_is_quiet(const struct rwi_channel *channel)
+{
+    return channel->parked == 0 && channel->receiver_count > 0;
+}
+
+/* Works out the express way anew, after anything else has changed the channel. A SHARED channel has none. */
+static inline void rwi_channel_post(struct rwi_channel *channel)
+{
+    bool is_open = !channel->shared && rwi_channel_is_quiet(channel);
+    size_t room = channel->capacity > channel->permits ? channel->capacity - channel->permits : 0;
+
+    channel->express_ceiling = !is_open ? 0 : room < channel->ring.size ? room : channel->ring.size;
+    channel->express_floor = is_open ? channel->lines[RWI_WAITER_CLAIMED].count : SIZE_MAX;
+}
+
+/* Gives the lock back, then wakes who was found to be woken. */
+static inline void rwi_channel_unlock(struct rwi_channel *channel, struct rwi_wakes *wakes)
+{
+    if (!channel->shared) {
+        rwi_channel_post(channel);
+    } else {
+        pthread_mutex_unlock(&channel->lock);
+        if (wakes->count > 0) {
+            rwi_wakes_flush(wakes);
+        }
+    }
+    RW_ASSERT(wakes->count == 0);
+}
+
+/* Sends or receives by the express way, which is open most of the time. False: nothing was done, the long way is to be
+ * taken. */
+static inline bool rwi_channel_send_fast(const struct rw_sender *end, const struct rw_value *value)
 {
     struct rwi_channel *channel = end->channel;
 
-    if (channel->shared || channel->parked > 0 || end->is_closed || channel->receiver_count == 0 ||
-        channel->ring.count == channel->ring.size || !rwi_channel_has_room(channel)) {
+    if (rwi_unlikely(channel->ring.count >= channel->express_ceiling || end->is_closed)) {
         return false;
     }
-    RW_ASSERT(!rw_is_failure(value));
-    rwi_ring_push(&channel->ring, value);
+    RW_ASSERT(!channel->shared);
+    RW_ASSERT(rwi_channel_has_room(channel));
+    rwi_ring_put(&channel->ring, value);
     RW_VERIFY(rwi_channel_check(channel));
     return true;
 }
@@ -140,10 +161,10 @@ static inline bool rwi_channel_receive_fast(const struct rw_receiver *end, struc
 {
     struct rwi_channel *channel = end->channel;
 
-    if (channel->shared || channel->parked > 0 || end->is_closed ||
-        channel->ring.count <= channel->lines[RWI_WAITER_CLAIMED].count) {
+    if (rwi_unlikely(channel->ring.count <= channel->express_floor || end->is_closed)) {
         return false;
     }
+    RW_ASSERT(!channel->shared);
     RW_ASSERT(channel->receiver_count > 0);
     *out = rwi_ring_pop(&channel->ring);
     RW_VERIFY(rwi_channel_check(channel));
@@ -153,7 +174,7 @@ static inline bool rwi_channel_receive_fast(const struct rw_receiver *end, struc
 /* A reference to an end, for its futures; given back by rwi_end_unref. */
 static inline void rwi_end_ref(struct rw_object *end)
 {
-    if (end->type->shared) {
+    if (rwi_unlikely(end->type->shared)) {
         rwi_refs_take(&end->ref_count);
     } else {
         end->ref_count++;

@@ -72,6 +72,24 @@ static enum rw_poll try_receive(struct rw_receiver *end, struct rwi_waiter *wait
     return rwi_channel_is_drained(channel) ? rwi_channel_fail(out, RW_ERR_CLOSED) : RW_PENDING;
 }
 
+/* The SHARED channel's short way, under its lock. */
+static bool receive_if_quiet(struct rw_receiver *end, struct rw_value *out)
+{
+    struct rwi_channel *channel = end->channel;
+    bool is_received;
+
+    RW_ASSERT(channel->shared);
+    rwi_channel_lock(channel);
+    is_received = rwi_channel_is_quiet(channel) && !end->is_closed &&
+                  channel->ring.count > rwi_channel_count(channel, RWI_WAITER_CLAIMED);
+    if (is_received) {
+        *out = rwi_ring_pop(&channel->ring);
+    }
+    RW_VERIFY(rwi_channel_check(channel));
+    pthread_mutex_unlock(&channel->lock);
+    return is_received;
+}
+
 enum rw_poll rwi_channel_receive(struct rw_receiver *end, struct rwi_waiter *waiter, struct rw_context *cx,
                                  struct rw_value *out)
 {
@@ -135,7 +153,8 @@ int rw_channel_try_receive(struct rw_receiver *receiver, struct rw_value *out)
 
     RW_REQUIRE(receiver != NULL);
     RW_REQUIRE(out != NULL);
-    if (rwi_channel_receive_fast(receiver, out)) {
+    if (rwi_channel_receive_fast(receiver, out) ||
+        (receiver->channel->shared && receive_if_quiet(receiver, out))) {
         return 0;
     }
     rwi_waiter_init(&waiter, receiver);
@@ -159,29 +178,41 @@ struct receive_future {
     struct rw_loop *loop;
     struct rw_receiver *receiver;
     struct rwi_waiter waiter;
-    bool is_begun;   /* the waiter is in use */
+    bool is_new;     /* the waiter is not in use */
     bool is_waiting; /* the waiter may be in a line */
 };
+
+/* The long way: somebody has to be told, or to be waited for. */
+static __attribute__((noinline)) enum rw_poll receive_slowly(struct receive_future *receive,
+                                                             struct rw_context *cx, struct rw_value *out)
+{
+    enum rw_poll poll;
+
+    if (receive->is_new) {
+        if (receive->receiver->channel->shared && receive_if_quiet(receive->receiver, out)) {
+            return RW_READY;
+        }
+        rwi_waiter_init(&receive->waiter, receive->receiver);
+        receive->is_new = false;
+    }
+    RW_ASSERT(receive->waiter.end == receive->receiver);
+    poll = rwi_channel_receive(receive->receiver, &receive->waiter, cx, out);
+    receive->is_waiting = poll == RW_PENDING;
+    return poll;
+}
 
 static enum rw_poll receive_poll(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
 {
     struct receive_future *receive = (struct receive_future *)self;
-    enum rw_poll poll;
 
     RW_ASSERT(receive->loop == cx->loop);
-    if (!rwi_budget_take(cx)) {
+    if (rwi_unlikely(!rwi_budget_take(cx))) {
         return RW_PENDING;
     }
-    if (!receive->is_begun) {
-        if (rwi_channel_receive_fast(receive->receiver, out)) {
-            return RW_READY;
-        }
-        rwi_waiter_init(&receive->waiter, receive->receiver);
-        receive->is_begun = true;
+    if (rwi_unlikely(!receive->is_new || !rwi_channel_receive_fast(receive->receiver, out))) {
+        return receive_slowly(receive, cx, out);
     }
-    poll = rwi_channel_receive(receive->receiver, &receive->waiter, cx, out);
-    receive->is_waiting = poll == RW_PENDING;
-    return poll;
+    return RW_READY;
 }
 
 static void receive_drop(struct rw_future *self)
@@ -192,7 +223,7 @@ static void receive_drop(struct rw_future *self)
     if (receive->is_waiting) {
         rwi_channel_leave(receiver->channel, &receive->waiter);
     }
-    RW_ASSERT(!receive->is_begun || !rwi_waiter_is_in_line(&receive->waiter));
+    RW_ASSERT(receive->is_new || !rwi_waiter_is_in_line(&receive->waiter));
     rwi_loop_release(receive->loop, receive, sizeof *receive);
     rwi_end_unref(&receiver->object);
 }
@@ -215,7 +246,7 @@ struct rw_future *rw_channel_receive(struct rw_loop *loop, struct rw_receiver *r
     receive->loop = loop;
     receive->receiver = receiver;
     rwi_end_ref(&receiver->object);
-    receive->is_begun = false;
+    receive->is_new = true;
     receive->is_waiting = false;
     return &receive->future;
 }

@@ -108,6 +108,24 @@ static enum rw_poll try_send(struct rw_sender *end, struct rwi_waiter *waiter, b
     return RW_READY;
 }
 
+/* The SHARED channel's short way, under its lock. */
+static bool send_if_quiet(struct rw_sender *end, const struct rw_value *value)
+{
+    struct rwi_channel *channel = end->channel;
+    bool is_sent;
+
+    RW_ASSERT(channel->shared);
+    rwi_channel_lock(channel);
+    is_sent = rwi_channel_is_quiet(channel) && !end->is_closed && rwi_channel_has_room(channel) &&
+              channel->ring.count < channel->ring.size;
+    if (is_sent) {
+        rwi_ring_put(&channel->ring, value);
+    }
+    RW_VERIFY(rwi_channel_check(channel));
+    pthread_mutex_unlock(&channel->lock);
+    return is_sent;
+}
+
 enum rw_poll rwi_channel_send(struct rw_sender *end, struct rwi_waiter *waiter, struct rw_context *cx,
                               struct rw_value *out)
 {
@@ -172,6 +190,11 @@ int rw_channel_try_send(struct rw_sender *sender, struct rw_value *value)
         return err;
     }
     if (rwi_channel_send_fast(sender, value)) {
+        *value = rw_nil();
+        return 0;
+    }
+    if (sender->channel->shared && send_if_quiet(sender, value)) {
+        *value = rw_nil();
         return 0;
     }
     rwi_waiter_init(&waiter, sender);
@@ -193,33 +216,42 @@ struct send_future {
     struct rw_loop *loop;
     struct rw_sender *sender;
     struct rwi_waiter waiter;
-    int32_t refused; /* why this value cannot be sent */
-    bool is_begun;   /* the waiter is in use; until then only its value is */
-    bool is_waiting; /* the waiter may be in a line */
-    bool is_cancelled;
+    struct {
+        int32_t refused; /* why this value cannot be sent */
+        bool is_new;     /* of the waiter only the value is in use, and nothing is wrong */
+        bool is_waiting; /* the waiter may be in a line */
+        bool is_cancelled;
+    } step;
 };
 
 /* The long way: somebody has to be told, or to be waited for. */
-static enum rw_poll send_slowly(struct send_future *send, struct rw_context *cx, struct rw_value *out)
+static __attribute__((noinline)) enum rw_poll send_slowly(struct send_future *send, struct rw_context *cx,
+                                                          struct rw_value *out)
 {
     enum rw_poll poll;
 
-    if (send->refused != 0) {
-        return rwi_channel_fail(out, send->refused);
+    if (send->step.refused != 0) {
+        return rwi_channel_fail(out, send->step.refused);
     }
-    if (send->is_cancelled) {
+    if (send->step.is_cancelled) {
         return rwi_channel_fail(out, RW_ERR_CANCELLED);
     }
-    if (!send->is_begun) {
+    if (send->step.is_new) {
         struct rw_value value = send->waiter.value;
+
+        if (send->sender->channel->shared && send_if_quiet(send->sender, &value)) {
+            send->waiter.value = rw_nil();
+            *out = rw_nil();
+            return RW_READY;
+        }
 
         rwi_waiter_init(&send->waiter, send->sender);
         send->waiter.value = value;
-        send->is_begun = true;
+        send->step.is_new = false;
     }
     RW_ASSERT(send->waiter.end == send->sender);
     poll = rwi_channel_send(send->sender, &send->waiter, cx, out);
-    send->is_waiting = poll == RW_PENDING;
+    send->step.is_waiting = poll == RW_PENDING;
     return poll;
 }
 
@@ -228,14 +260,15 @@ static enum rw_poll send_poll(struct rw_future *self, struct rw_context *cx, str
     struct send_future *send = (struct send_future *)self;
 
     RW_ASSERT(send->loop == cx->loop);
-    if (!rwi_budget_take(cx)) {
+    if (rwi_unlikely(!rwi_budget_take(cx))) {
         return RW_PENDING;
     }
-    if (!send->is_begun && send->refused == 0 && rwi_channel_send_fast(send->sender, &send->waiter.value)) {
-        *out = rw_nil();
-        return RW_READY;
+    if (rwi_unlikely(!send->step.is_new || !rwi_channel_send_fast(send->sender, &send->waiter.value))) {
+        return send_slowly(send, cx, out);
     }
-    return send_slowly(send, cx, out);
+    send->waiter.value.kind = RW_KIND_NIL;
+    *out = rw_nil();
+    return RW_READY;
 }
 
 /* Takes the value back unless it was taken. Leaving forgets the waker, so that the wake comes first. */
@@ -245,8 +278,9 @@ static void send_cancel(struct rw_future *self)
     struct rwi_channel *channel = send->sender->channel;
     struct rwi_wakes wakes;
 
-    if (!send->is_begun) {
-        send->is_cancelled = true;
+    if (send->step.is_new || send->step.refused != 0) {
+        send->step.is_cancelled = true;
+        send->step.is_new = false;
         return;
     }
     wakes.count = 0;
@@ -257,8 +291,19 @@ static void send_cancel(struct rw_future *self)
         rwi_channel_settle(channel, &wakes);
     }
     RW_ASSERT(!rwi_waiter_is_in_line(&send->waiter));
-    send->is_cancelled = send->waiter.state == RWI_WAITER_IDLE;
+    send->step.is_cancelled = send->waiter.state == RWI_WAITER_IDLE;
     rwi_channel_unlock(channel, &wakes);
+}
+
+/* Takes a send that has not happened out of the line, and drops its value. */
+static __attribute__((noinline)) void send_abandon(struct send_future *send)
+{
+    if (send->step.is_waiting) {
+        rwi_channel_leave(send->sender->channel, &send->waiter);
+        RW_ASSERT(!rwi_waiter_is_in_line(&send->waiter));
+    }
+    rw_value_drop(&send->waiter.value);
+    RW_ASSERT(send->waiter.value.kind == RW_KIND_NIL);
 }
 
 static void send_drop(struct rw_future *self)
@@ -266,11 +311,10 @@ static void send_drop(struct rw_future *self)
     struct send_future *send = (struct send_future *)self;
     struct rw_sender *sender = send->sender;
 
-    if (send->is_waiting) {
-        rwi_channel_leave(sender->channel, &send->waiter);
+    RW_ASSERT(send->loop != NULL);
+    if (rwi_unlikely(send->step.is_waiting || send->waiter.value.kind != RW_KIND_NIL)) {
+        send_abandon(send);
     }
-    RW_ASSERT(!send->is_begun || !rwi_waiter_is_in_line(&send->waiter));
-    rw_value_drop(&send->waiter.value);
     rwi_loop_release(send->loop, send, sizeof *send);
     rwi_end_unref(&sender->object);
 }
@@ -294,9 +338,9 @@ struct rw_future *rw_channel_send(struct rw_loop *loop, struct rw_sender *sender
     send->sender = sender;
     rwi_end_ref(&sender->object);
     send->waiter.value = value;
-    send->refused = rwi_channel_refuses(sender->channel, &value);
-    send->is_begun = false;
-    send->is_waiting = false;
-    send->is_cancelled = false;
+    send->step.refused = rwi_channel_refuses(sender->channel, &value);
+    send->step.is_new = send->step.refused == 0;
+    send->step.is_waiting = false;
+    send->step.is_cancelled = false;
     return &send->future;
 }

@@ -24,15 +24,22 @@ void rwi_ring_fini(struct rwi_ring *ring);
 
 bool rwi_ring_check(const struct rwi_ring *ring);
 
-/* Takes *value on success. 0 or RW_ERR_NOMEM. */
+/* Takes *value, which stays as it is, into a ring that has room. */
+static inline void rwi_ring_put(struct rwi_ring *ring, const struct rw_value *value)
+{
+    RW_ASSERT(ring->count < ring->size);
+    ring->slots[(ring->head + ring->count) & (ring->size - 1)] = *value;
+    ring->count++;
+}
+
+/* Takes *value on success, and leaves nil there. 0 or RW_ERR_NOMEM. */
 static inline int rwi_ring_push(struct rwi_ring *ring, struct rw_value *value)
 {
     RW_ASSERT(ring->count <= ring->size);
     if (rwi_unlikely(ring->count == ring->size) && rwi_ring_grow(ring) != 0) {
         return RW_ERR_NOMEM;
     }
-    ring->slots[(ring->head + ring->count) & (ring->size - 1)] = *value;
-    ring->count++;
+    rwi_ring_put(ring, value);
     *value = rw_nil();
     return 0;
 }
