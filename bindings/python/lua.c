@@ -239,7 +239,7 @@ static PyObject *lua_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     struct rwp_state *state = PyType_GetModuleState(type);
     struct rwp_loop *loop;
     struct rwp_home *home;
-    PyObject *path;
+    PyObject *path, *op;
     const char *text;
 
     if (PyTuple_GET_SIZE(args) != 0 || (kwargs != NULL && PyDict_GET_SIZE(kwargs) != 0)) {
@@ -256,7 +256,11 @@ static PyObject *lua_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     share_symbols();
     home = new_home(loop, text);
     Py_DECREF(path);
-    return home != NULL ? rwp_box_new(type, loop, home, close_home) : NULL;
+    op = home != NULL ? rwp_box_new(type, loop, home, close_home) : NULL;
+    if (op != NULL) {
+        home->object = op;
+    }
+    return op;
 }
 
 /* ---- methods -------------------------------------------------------------------------------------------------------------- */

@@ -30,7 +30,12 @@ static void drop_native(void *thing)
 
 PyObject *rwp_lua_object_new(struct rwp_home *home, struct rw_native *native)
 {
-    return rwp_box_new(home->loop->state->lua_object_type, home->loop, native, drop_native);
+    PyObject *op = rwp_box_new(home->loop->state->lua_object_type, home->loop, native, drop_native);
+
+    if (op != NULL) {
+        BOX(op)->kept = Py_XNewRef(home->object); /* the state lives as long as what came out of it */
+    }
+    return op;
 }
 
 static struct rwp_home *home_of(struct rwp_loop *loop, const void *host)

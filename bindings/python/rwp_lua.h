@@ -23,6 +23,7 @@ struct rwp_home {
     struct rwp_home *next; /* in loop->homes */
     struct rwp_loop *loop; /* borrowed: the link goes before the loop */
     lua_State *L;
+    PyObject *object; /* the Lua object, borrowed: it goes after the link */
     const void *host; /* what natives of this state call their host */
     int helpers[RWP_HELPER_COUNT];
 };

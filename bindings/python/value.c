@@ -355,7 +355,9 @@ static PyObject *object_of_native(struct rwp_loop *loop, struct rw_native *nativ
         return object;
     }
     if (native->vtable->portable(native, &copy) != 0) {
-        object = rwp_lua_of_native(loop, native, true); /* a table with what cannot be copied in it */
+        if (copy.code == RW_ERR_TYPE) {
+            object = rwp_lua_of_native(loop, native, true); /* a table with what cannot be copied in it */
+        }
         if (object != NULL || PyErr_Occurred()) {
             rw_value_drop(&copy);
             return object;
