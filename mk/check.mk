@@ -70,7 +70,7 @@ check-types: $(VENV)/mypy
 ifneq ($(wildcard python/ropewalk),)
 check-stubs: $(VENV)/mypy python-release-3.11
 	cd build && PYTHONPATH=python/3.11 MYPYPATH=python/3.11 venv/bin/stubtest --concise --ignore-disjoint-bases \
-	    $(if $(wildcard python/stubtest.allow),--allowlist $(CURDIR)/python/stubtest.allow) ropewalk
+	    $(if $(wildcard python/stubtest.allow),--allowlist $(CURDIR)/python/stubtest.allow) ropewalk._ropewalk
 else
 check-stubs:
 endif

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Ropewalk: one event loop for C, Lua and Python tasks.
 
-`ropewalk.run(main())` runs a coroutine on an asyncio event loop made in C; everything of asyncio works inside. Beside it is a
-native API whose names follow anyio, trio and asyncio: tasks, scopes, channels, streams and sockets.
+`ropewalk.run(main())` runs a coroutine on an asyncio event loop made in C; everything of asyncio works inside. Beside
+it is a native API whose names follow anyio, trio and asyncio: tasks, scopes, channels, streams and sockets.
 """
-
 
 from ._errors import (
     BrokenError,

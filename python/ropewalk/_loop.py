@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """EventLoop: the core's loop as an asyncio event loop.
 
-What is fast is in C (LoopBase): callbacks, timers, tasks, running. What asyncio has already and where no speed is lost is
-inherited from its selector loop: transports, subprocesses, TLS, signals, `sock_*`. The inherited code reaches the kernel
-only through `_add_reader` and its kin, which are watches of the core here.
+What is fast is in C (LoopBase): callbacks, timers, tasks, running. What asyncio has already and where no speed is lost
+is inherited from its selector loop: transports, subprocesses, TLS, signals, `sock_*`. The inherited code reaches the
+kernel only through `_add_reader` and its kin, which are watches of the core here.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _run_handle(handle: asyncio.Handle) -> None:
 _Base = asyncio.SelectorEventLoop
 
 
-class EventLoop(LoopBase, _Base):
+class EventLoop(LoopBase, _Base):  # type: ignore[misc]  # LoopBase's methods replace those of asyncio
     """An asyncio event loop on Ropewalk's core.
 
     Args:
@@ -166,7 +166,7 @@ class EventLoop(LoopBase, _Base):
             asyncio.events._set_running_loop(self)
             self._run()
         finally:
-            self._thread_id = None
+            self._thread_id = None  # type: ignore[assignment]
             asyncio.events._set_running_loop(None)
             self._set_coroutine_origin_tracking(False)  # type: ignore[attr-defined]
             sys.set_asyncgen_hooks(*hooks)
