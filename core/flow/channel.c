@@ -27,6 +27,8 @@
 
 #include "base/mem.h"
 
+const struct rwi_channel rwi_channel_none = {.express_ceiling = 0, .express_floor = SIZE_MAX};
+
 struct rwi_channel *rwi_channel_new(struct rw_loop *loop, size_t capacity, bool shared)
 {
     struct rwi_channel *channel = rwi_mem_new(sizeof *channel);

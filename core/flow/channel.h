@@ -42,15 +42,25 @@ struct rwi_channel {
 
 struct rw_sender {
     struct rw_object object;
+    struct rwi_channel *express; /* the channel while LOCAL and this end open, else rwi_channel_none */
     struct rwi_channel *channel;
     bool is_closed; /* under the channel's lock */
 };
 
 struct rw_receiver {
     struct rw_object object;
+    struct rwi_channel *express; /* as the sender's */
     struct rwi_channel *channel;
     bool is_closed; /* under the channel's lock */
 };
+
+/* A channel that never lets anybody take the express way: for ends that may not look at theirs without a lock. */
+extern const struct rwi_channel rwi_channel_none;
+
+static inline struct rwi_channel *rwi_channel_express(struct rwi_channel *channel, bool is_closed)
+{
+    return is_closed || channel->shared ? (struct rwi_channel *)(uintptr_t)&rwi_channel_none : channel;
+}
 
 /* A channel with one end of each side open, but no end objects yet. NULL on no memory. */
 struct rwi_channel *rwi_channel_new(struct rw_loop *loop, size_t capacity, bool shared);
@@ -117,10 +127,10 @@ static inline bool rwi_channel_is_quiet(const struct rwi_channel *channel)
     return channel->parked == 0 && channel->receiver_count > 0;
 }
 
-/* Works out the express way anew, after anything else has changed the channel. A SHARED channel has none. */
+/* Works out the express way anew, after anything else has changed the LOCAL channel. */
 static inline void rwi_channel_post(struct rwi_channel *channel)
 {
-    bool is_open = !channel->shared && rwi_channel_is_quiet(channel);
+    bool is_open = rwi_channel_is_quiet(channel);
     size_t room = channel->capacity > channel->permits ? channel->capacity - channel->permits : 0;
 
     channel->express_ceiling = !is_open ? 0 : room < channel->ring.size ? room : channel->ring.size;
@@ -145,12 +155,12 @@ static inline void rwi_channel_unlock(struct rwi_channel *channel, struct rwi_wa
  * taken. */
 static inline bool rwi_channel_send_fast(const struct rw_sender *end, const struct rw_value *value)
 {
-    struct rwi_channel *channel = end->channel;
+    struct rwi_channel *channel = end->express;
 
-    if (rwi_unlikely(channel->ring.count >= channel->express_ceiling || end->is_closed)) {
+    if (rwi_unlikely(channel->ring.count >= channel->express_ceiling)) {
         return false;
     }
-    RW_ASSERT(!channel->shared);
+    RW_ASSERT(!end->is_closed);
     RW_ASSERT(rwi_channel_has_room(channel));
     rwi_ring_put(&channel->ring, value);
     RW_VERIFY(rwi_channel_check(channel));
@@ -159,12 +169,12 @@ static inline bool rwi_channel_send_fast(const struct rw_sender *end, const stru
 
 static inline bool rwi_channel_receive_fast(const struct rw_receiver *end, struct rw_value *out)
 {
-    struct rwi_channel *channel = end->channel;
+    struct rwi_channel *channel = end->express;
 
-    if (rwi_unlikely(channel->ring.count <= channel->express_floor || end->is_closed)) {
+    if (rwi_unlikely(channel->ring.count <= channel->express_floor)) {
         return false;
     }
-    RW_ASSERT(!channel->shared);
+    RW_ASSERT(!end->is_closed);
     RW_ASSERT(channel->receiver_count > 0);
     *out = rwi_ring_pop(&channel->ring);
     RW_VERIFY(rwi_channel_check(channel));

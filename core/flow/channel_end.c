@@ -57,6 +57,7 @@ static void init_sender(struct rw_sender *sender, struct rwi_channel *channel, b
     RW_ASSERT(is_closed || channel->sender_count > 0);
     sender->object.type = channel->shared ? &shared_sender : &local_sender;
     sender->object.ref_count = 1;
+    sender->express = rwi_channel_express(channel, is_closed);
     sender->channel = channel;
     sender->is_closed = is_closed;
     if (!channel->shared) {
@@ -69,6 +70,7 @@ static void init_receiver(struct rw_receiver *receiver, struct rwi_channel *chan
     RW_ASSERT(is_closed || channel->receiver_count > 0);
     receiver->object.type = channel->shared ? &shared_receiver : &local_receiver;
     receiver->object.ref_count = 1;
+    receiver->express = rwi_channel_express(channel, is_closed);
     receiver->channel = channel;
     receiver->is_closed = is_closed;
     if (!channel->shared) {
@@ -159,6 +161,9 @@ void rwi_channel_close_sender(struct rw_sender *end)
     if (!end->is_closed) {
         RW_ASSERT(channel->sender_count > 0);
         end->is_closed = true;
+        if (!channel->shared) {
+            end->express = rwi_channel_express(channel, true);
+        }
         channel->sender_count--;
         rwi_channel_throw_out_line(channel, RWI_WAITER_OFFERING, end, &wakes);
         rwi_channel_throw_out_line(channel, RWI_WAITER_RESERVING, end, &wakes);
@@ -178,6 +183,9 @@ void rwi_channel_close_receiver(struct rw_receiver *end)
     if (!end->is_closed) {
         RW_ASSERT(channel->receiver_count > 0);
         end->is_closed = true;
+        if (!channel->shared) {
+            end->express = rwi_channel_express(channel, true);
+        }
         channel->receiver_count--;
         rwi_channel_throw_out_line(channel, RWI_WAITER_WAITING, end, &wakes);
         rwi_channel_throw_out_line(channel, RWI_WAITER_CLAIMED, end, &wakes);
