@@ -94,7 +94,7 @@ cases_lines = $(call c_lines,checked,cases,120) \
     $(if $(filter-out none,$(ROPEWALK_LUA)),$(foreach version,$(PYTHONS),cases-matrix-$(version)/matrix~|~300~|~PYTHONPATH=build/matrix/$(version)~PYTHONDONTWRITEBYTECODE=1~$(PYTHON_$(version))~tests/matrix/run_matrix.py))
 
 # The Python module once more, with tasks of cases in C inside: one library under two names, so that both have one core.
-HARNESS_OBJECTS := $(patsubst tests/%.c,build/release/tests/%.o,$(wildcard tests/harness/*.c))
+HARNESS_OBJECTS := $(patsubst tests/%.c,build/release/tests/%.o,$(filter-out tests/harness/test_%,$(wildcard tests/harness/*.c)))
 
 define matrix_module
 build/matrix/$(1)/module.o: tests/matrix/module.c build/config.mk
