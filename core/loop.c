@@ -307,7 +307,9 @@ static void short_turn(struct rw_loop *loop)
         rwi_reactor_flush(&loop->reactor);
     }
     executor->stats.turns++;
-    take_mail(loop);
+    if (rwi_unlikely(has_mail(loop))) {
+        take_mail(loop);
+    }
 }
 
 /* Turns until the task is done. Nobody but the turn itself sleeps on the loop meanwhile, so the inbox stays awake

@@ -51,14 +51,12 @@ struct rwi_executor {
 /* A job that will not run any more: if it was posted by a handle, its argument is dropped. handle.c's. */
 void rwi_letter_dispose(struct rw_job *job);
 
-/* rw_loop_queue for callers inside. `job` must not be queued. */
-static inline void rwi_executor_push(struct rwi_executor *executor, struct rw_job *job)
+/* rwi_executor_push where it is known that the loop is not ending. */
+static inline void rwi_executor_append(struct rwi_executor *executor, struct rw_job *job)
 {
     RW_ASSERT(job->run != NULL);
     RW_ASSERT(job->next == NULL);
-    if (rwi_unlikely(executor->ending)) {
-        return; /* nothing will run any more */
-    }
+    RW_ASSERT(!executor->ending);
     job->next = &executor->queue_end;
     if (executor->queue_count == 0) {
         executor->queue_head = job;
@@ -67,6 +65,14 @@ static inline void rwi_executor_push(struct rwi_executor *executor, struct rw_jo
     }
     executor->queue_tail = job;
     executor->queue_count++;
+}
+
+/* rw_loop_queue for callers inside. `job` must not be queued. */
+static inline void rwi_executor_push(struct rwi_executor *executor, struct rw_job *job)
+{
+    if (rwi_likely(!executor->ending)) { /* else nothing will run any more */
+        rwi_executor_append(executor, job);
+    }
 }
 
 /* Frees a zombie once nothing made from it is left; does nothing otherwise. loop.c's. */

@@ -112,7 +112,7 @@ static void queue(struct rw_task *task)
         return; /* killed before long, in whatever state it is */
     }
     set_state(task, RW_TASK_QUEUED);
-    rwi_executor_push(executor, &task->job);
+    rwi_executor_append(executor, &task->job);
 }
 
 void rw_task_wake(struct rw_task *task)
@@ -126,11 +126,44 @@ void rw_task_wake(struct rw_task *task)
     RW_VERIFY(task->state == RW_TASK_RUNNING || rwi_task_check(task));
 }
 
-static void wake_joiners(struct rwi_list *joiners)
+/* Tasks of the root scope, which nobody joins and which keeps no failures, come and go without further questions. */
+static void enter_scope(struct rw_task *task, struct rw_scope *scope)
+{
+    RW_ASSERT(rwi_list_is_empty(&task->sibling));
+    if (rwi_unlikely(scope->parent != NULL)) {
+        rwi_scope_adopt(scope, task);
+        return;
+    }
+    RW_ASSERT((scope->flags & RW_SCOPE_SUPERVISOR) != 0);
+    task->base = scope;
+    task->scope = scope;
+    task->effective = scope->effective;
+    rwi_list_push_back(&scope->tasks, &task->sibling);
+    scope->task_count++;
+}
+
+static void leave_scope(struct rw_task *task)
+{
+    struct rw_scope *scope = task->base;
+
+    RW_ASSERT(task->scope == scope);
+    if (rwi_unlikely(scope->parent != NULL)) {
+        rwi_scope_release(scope, task, &task->out.value);
+        return;
+    }
+    RW_ASSERT(scope->state == RWI_SCOPE_OPEN);
+    rwi_list_remove(&task->sibling);
+    scope->task_count--;
+    task->base = NULL;
+    task->scope = NULL;
+}
+
+static void wake_joiners(struct rw_task *task, struct rwi_list *joiners)
 {
     struct rwi_list *node;
 
     RW_ASSERT(joiners->next != NULL);
+    task->seen = true;
     while ((node = rwi_list_pop_front(joiners)) != NULL) {
         rwi_join_wake(node);
     }
@@ -143,14 +176,17 @@ static void finish(struct rw_task *task, struct rw_value value)
     RW_ASSERT(task->base != NULL);
     struct rwi_list joiners;
     struct rw_future *future = task->future;
+    bool is_joined = !rwi_list_is_empty(&task->out.joiners);
 
     RW_ASSERT(future != NULL);
     if (task->state == RW_TASK_QUEUED) {
         rw_loop_unqueue(task->loop, &task->job);
     }
     set_state(task, RW_TASK_DONE);
-    rwi_list_init(&joiners);
-    rwi_list_splice(&joiners, &task->out.joiners);
+    if (is_joined) {
+        rwi_list_init(&joiners);
+        rwi_list_splice(&joiners, &task->out.joiners);
+    }
     task->out.value = value;
     task->future = NULL;
     rw_future_drop(future);
@@ -160,15 +196,14 @@ static void finish(struct rw_task *task, struct rw_value value)
     if (task->extra != NULL) {
         rwi_extra_done(task);
     }
-    if (!rwi_list_is_empty(&joiners)) {
-        task->seen = true;
-        wake_joiners(&joiners);
+    if (is_joined) {
+        wake_joiners(task, &joiners);
     }
     if (task->extra != NULL) {
         rwi_remote_detach(task);
     }
     rwi_executor_of(task->loop)->stats.tasks_live--;
-    rwi_scope_release(task->base, task, &task->out.value);
+    leave_scope(task);
     rwi_task_unref(task);
 }
 
@@ -205,7 +240,7 @@ static bool is_still_born(const struct rw_task *task)
 {
     RW_ASSERT(task->future != NULL);
     RW_ASSERT(task->state == RW_TASK_RUNNING);
-    return !task->started && task->effective;
+    return rwi_unlikely(task->effective) && !task->started;
 }
 
 static void run_task(struct rw_job *job, struct rw_loop *loop)
@@ -286,7 +321,7 @@ struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future,
         rw_future_drop(future);
         return NULL;
     }
-    rwi_scope_adopt(scope, task);
+    enter_scope(task, scope);
     executor->stats.tasks_spawned++;
     executor->stats.tasks_live++;
     queue(task);
