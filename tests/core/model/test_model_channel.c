@@ -49,6 +49,7 @@ struct model {
     int group_count;
     int at_once_count;
     int last_at_once[CHANNELS]; /* received */
+    bool starves;               /* allocations fail now and then */
     bool broken;
 };
 
@@ -234,6 +235,9 @@ static void new_act(struct model *model, struct model_act *act)
     default:
         act->kind = SELECT;
         act->act = act_of(&model->rig, new_select(model, act));
+        if (act->act.future == NULL) { /* no memory: nothing has happened */
+            drop_act(model, act);
+        }
         break;
     }
 }
@@ -321,6 +325,9 @@ static void step(struct model *model)
 {
     unsigned what = pick(model, 20);
 
+    if (model->starves && pick(model, 3) == 0) {
+        test_fail_allocation(1 + pick(model, 3), true);
+    }
     if (what < 13) {
         step_act(model);
     } else if (what < 17) {
@@ -332,6 +339,7 @@ static void step(struct model *model)
     } else {
         rig_pass(&model->rig, (int64_t)pick(model, 60));
     }
+    test_fail_allocation(0, false);
     for (int i = 0; i < CHANNELS; i++) {
         rwi_channel_check(model->rx[i]->channel);
     }
@@ -449,9 +457,10 @@ static void close_all(struct model *model, bool senders_first)
     }
 }
 
-static bool run_round(struct model *model, uint64_t seed, bool drains)
+static bool run_round(struct model *model, uint64_t seed, bool drains, bool starves)
 {
     begin(model, seed);
+    model->starves = starves;
     for (int i = 0; i < STEPS && !model->broken; i++) {
         step(model);
     }
@@ -469,26 +478,32 @@ static bool run_round(struct model *model, uint64_t seed, bool drains)
 
 static struct model model;
 
-static void run_rounds(uint64_t first, uint64_t count, bool drains)
+static void run_rounds(uint64_t first, uint64_t count, bool drains, bool starves)
 {
     for (uint64_t seed = first; seed < first + count; seed++) {
-        CHECK(run_round(&model, seed, drains));
+        CHECK(run_round(&model, seed, drains, starves));
     }
 }
 
 static void no_value_is_lost_or_doubled(void)
 {
-    run_rounds(1, 3000, true);
+    run_rounds(1, 3000, true, false);
 }
 
 static void closing_at_any_moment_ends_everything(void)
 {
-    run_rounds(100001, 1500, false);
+    run_rounds(100001, 1500, false, false);
+}
+
+static void memory_that_runs_out_loses_no_value(void)
+{
+    run_rounds(200001, 2000, true, true);
 }
 
 static const struct test tests[] = {
     TEST(no_value_is_lost_or_doubled),
     TEST(closing_at_any_moment_ends_everything),
+    TEST(memory_that_runs_out_loses_no_value),
 };
 
 TEST_MAIN(tests)
