@@ -160,6 +160,9 @@ size_t rwi_executor_run(struct rwi_executor *executor, bool (*more)(void *arg), 
     size_t ran = 0;
 
     RW_ASSERT(executor->batch_left == 0);
+    if (more == NULL) {
+        return rwi_executor_run_batch(executor);
+    }
     executor->batch_left = executor->queue_count;
     while (executor->batch_left > 0) {
         struct rw_job *job = take_next(executor);
@@ -167,7 +170,7 @@ size_t rwi_executor_run(struct rwi_executor *executor, bool (*more)(void *arg), 
         executor->batch_left--;
         ran++;
         job->run(job, loop);
-        if (more != NULL && !more(arg)) {
+        if (!more(arg)) {
             break;
         }
     }

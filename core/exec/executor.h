@@ -102,14 +102,14 @@ void rwi_executor_fini(struct rwi_executor *executor);
 size_t rwi_executor_run(struct rwi_executor *executor, bool (*more)(void *arg), void *arg);
 
 /* The same without anybody to ask, for the loop that does nothing else between two looks at the kernel. */
-static inline void rwi_executor_run_batch(struct rwi_executor *executor)
+static inline size_t rwi_executor_run_batch(struct rwi_executor *executor)
 {
     struct rw_loop *loop = (struct rw_loop *)(void *)executor;
     size_t ran = 0;
 
     RW_ASSERT(executor->batch_left == 0);
     executor->batch_left = executor->queue_count;
-    do {
+    while (executor->batch_left > 0) {
         struct rw_job *job = executor->queue_head;
 
         RW_ASSERT(job != &executor->queue_end);
@@ -117,10 +117,13 @@ static inline void rwi_executor_run_batch(struct rwi_executor *executor)
         executor->queue_count--;
         executor->batch_left--;
         job->next = NULL;
+        __builtin_prefetch(executor->queue_head, 1); /* many tasks do not fit the first cache */
+        __builtin_prefetch((char *)executor->queue_head + 64, 1);
         ran++;
         job->run(job, loop);
-    } while (executor->batch_left > 0);
+    }
     executor->stats.jobs_run += ran;
+    return ran;
 }
 
 /* Fires the timers that are due at now_ns; those armed while it fires wait for the next call. Returns how many fired. */
