@@ -5,6 +5,7 @@
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+BINDIR ?= $(PREFIX)/bin
 LUA_SHARE ?= $(PREFIX)/share/lua
 LUA_LIB ?= $(PREFIX)/lib/lua
 INSTALL ?= install
@@ -19,8 +20,8 @@ build/ropewalk.pc: tools/ropewalk.pc.in include/ropewalk.h FORCE
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	    -e 's|@VERSION@|$(VERSION)|' $< > $@
 
-.PHONY: install install-core install-lua uninstall dist
-install: install-core install-lua
+.PHONY: install install-core install-lua install-cases uninstall dist
+install: install-core install-lua install-cases
 
 install-core: all build/ropewalk.pc
 	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/ropewalk $(DESTDIR)$(LIBDIR)/pkgconfig
@@ -41,7 +42,12 @@ install-lua: lua
 	$(foreach abi,$(lua_install_abis),$(INSTALL) -D -m 755 build/lua/$(call lua_build_of,$(abi))/ropewalk/core.so \
 	    $(DESTDIR)$(LUA_LIB)/$(abi)/ropewalk/core.so;)
 
+# The runner of behaviour cases in C, where `python -m ropewalk.harness` looks for it.
+install-cases: build/release/tests/cases/run_cases
+	$(INSTALL) -D -m 755 $< $(DESTDIR)$(BINDIR)/ropewalk-cases
+
 uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/ropewalk-cases
 	rm -f $(DESTDIR)$(INCLUDEDIR)/ropewalk.h $(DESTDIR)$(LIBDIR)/libropewalk.* $(DESTDIR)$(LIBDIR)/pkgconfig/ropewalk.pc
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/ropewalk
 	rm -rf $(foreach abi,5.1 5.2 5.3 5.4 5.5,$(DESTDIR)$(LUA_SHARE)/$(abi)/ropewalk $(DESTDIR)$(LUA_LIB)/$(abi)/ropewalk)
@@ -50,6 +56,6 @@ dist:
 	@mkdir -p dist
 	git archive --format=tar.gz --prefix=ropewalk-$(VERSION)/ -o dist/ropewalk-$(VERSION).tar.gz HEAD
 
-#: install        headers, libraries, ropewalk.pc and the Lua modules; DESTDIR= and PREFIX= as usual
+#: install        headers, libraries, ropewalk.pc, the Lua modules and ropewalk-cases; DESTDIR= and PREFIX= as usual
 #: uninstall      remove them
 #: dist           dist/ropewalk-<version>.tar.gz of what is committed
