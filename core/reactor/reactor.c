@@ -68,9 +68,11 @@ void rwi_reactor_fini(struct rwi_reactor *reactor)
     RW_ASSERT(rwi_list_is_empty(&reactor->fired) || reactor->sys->sim != NULL);
     while (!rwi_list_is_empty(&reactor->sources)) {
         struct rwi_source *source = rwi_list_entry(reactor->sources.next, struct rwi_source, node);
+        size_t before = reactor->source_count;
 
-        source->ops->loop_ends(source);
-        RW_ASSERT(source->reactor == NULL);
+        source->ops->loop_ends(source); /* it may free it */
+        RW_ASSERT(reactor->source_count < before);
+        (void)before;
     }
     RW_ASSERT(reactor->source_count == 0);
     while (rwi_list_pop_front(&reactor->flushes) != NULL) {

@@ -108,35 +108,34 @@ static void other_threads_can_still_end_the_sleep(void)
     net_close(&net);
 }
 
+static uint64_t order; /* of completion, a digit of base 9 for each task */
+
+static void note_done(void *arg, struct rw_task *task, const struct rw_value *value)
+{
+    (void)task;
+    (void)value;
+    order = order * 9 + (uint64_t)(uintptr_t)arg;
+}
+
 static uint64_t order_of(uint64_t seed, bool shuffle)
 {
     struct rw_sim_options options = {.seed = seed, .shuffle = shuffle};
+    struct rw_spawn_options spawn = {.on_done = note_done};
     struct net net;
     struct rw_socket *ends[8][2];
-    struct rw_task *tasks[8];
-    uint64_t order = 0;
 
+    order = 0;
     net_open_with(&net, true, &options);
     for (int i = 0; i < 8; i++) {
         rw_socket_pair(net.loop, &ends[i][0], &ends[i][1]);
-        tasks[i] = rw_spawn(net.loop, rw_socket_read(ends[i][0], 1), NULL);
+        spawn.arg = (void *)(uintptr_t)(i + 1);
+        rw_task_unref(rw_spawn(net.loop, rw_socket_read(ends[i][0], 1), &spawn));
     }
     net_turns(&net, 2);
     for (int i = 0; i < 8; i++) {
         rw_socket_try_write(ends[i][1], "x", 1);
     }
-    net_turns(&net, 1);
-    for (int i = 0; i < 100; i++) {
-        /* One job a turn: which task finished tells the order. */
-        rw_loop_turn(net.loop, 0, 1);
-        for (int k = 0; k < 8; k++) {
-            if (tasks[k] != NULL && rw_task_is_done(tasks[k])) {
-                order = order * 9 + (uint64_t)k + 1;
-                rw_task_unref(tasks[k]);
-                tasks[k] = NULL;
-            }
-        }
-    }
+    net_turns(&net, 3);
     for (int i = 0; i < 8; i++) {
         rw_socket_unref(ends[i][0]);
         rw_socket_unref(ends[i][1]);
