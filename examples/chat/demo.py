@@ -7,10 +7,12 @@ Run by `make demo`. Prints live progress, then what was checked; exits non-zero 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import pathlib
 import sys
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import ropewalk as rw
@@ -19,9 +21,10 @@ HERE = pathlib.Path(__file__).parent
 TIME_LIMIT = 300
 
 
-async def start(script: str, *arguments: str) -> asyncio.subprocess.Process:
-    """Starts one of the two processes."""
-    return await asyncio.create_subprocess_exec(
+@contextlib.asynccontextmanager
+async def started(script: str, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """One of the two processes; it does not outlive this one, whatever happens."""
+    process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(HERE / script),
         *arguments,
@@ -29,6 +32,12 @@ async def start(script: str, *arguments: str) -> asyncio.subprocess.Process:
         stdout=asyncio.subprocess.PIPE,
         limit=1 << 26,
     )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def follow(server: asyncio.subprocess.Process) -> dict[str, Any]:
@@ -92,12 +101,16 @@ def check(results: list[dict[str, Any]], report: dict[str, Any]) -> list[tuple[s
         (f"{spoken} messages were said, {report['deliveries']} delivered", report["messages"] == spoken),
         (f"{len(stayed)} who stayed heard every message once, in order", all(map(heard_without_gap, stayed))),
         (f"{len(left)} who left heard every message until then", all(map(heard_without_gap, left))),
-        (f"{len(cut)} who were cut off in mid-line heard no gap, and their half lines nobody",
-         all(map(heard_without_gap, cut)) and not any("goes de" in text for r in results for text in r["texts"])),
+        (
+            f"{len(cut)} who were cut off in mid-line heard no gap, and their half lines nobody",
+            all(map(heard_without_gap, cut)) and not any("goes de" in text for r in results for text in r["texts"]),
+        ),
         ("a message number means the same text to everybody", same_for_all(results)),
         ("what one client says is heard in its order", own_lines_in_order(results)),
-        (f"the slow client heard everything too ({held_back} messages were held back for it)",
-         heard_without_gap(slow) and held_back > 0),
+        (
+            f"the slow client heard everything too ({held_back} messages were held back for it)",
+            heard_without_gap(slow) and held_back > 0,
+        ),
         ("nobody waited for the slow client: all others had finished before it", slow_after_others),
         ("the room is empty at the end", report["members"] == 0),
     ]
@@ -105,17 +118,16 @@ def check(results: list[dict[str, Any]], report: dict[str, Any]) -> list[tuple[s
 
 async def main() -> int:
     print(f"ropewalk {rw.__version__}, Python {sys.version.split()[0]}, {rw.lua_version()}", flush=True)
-    async with asyncio.timeout(TIME_LIMIT):
-        server = await start("server.py")
+    async with asyncio.timeout(TIME_LIMIT), started("server.py") as server:
         assert server.stdout is not None and server.stdin is not None
         port = (await server.stdout.readline()).split()[1].decode()
         following = asyncio.create_task(follow(server))
-        clients = await start("clients.py", port)
-        assert clients.stdout is not None
-        results = json.loads(await clients.stdout.read())
-        server.stdin.close()
-        report = await following
-        codes = [await clients.wait(), await server.wait()]
+        async with started("clients.py", port) as clients:
+            assert clients.stdout is not None
+            results = json.loads(await clients.stdout.read())
+            server.stdin.close()
+            report = await following
+            codes = [await clients.wait(), await server.wait()]
     checks = check(results, report)
     checks.append(("both processes ended well", codes == [0, 0]))
     for text, held in checks:
