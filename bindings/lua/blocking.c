@@ -22,8 +22,7 @@ struct job {
     bool by_name;
 };
 
-/* ---- on the pool's thread
- * ------------------------------------------------------------------------------------------------ */
+/* ---- on the pool's thread ---- */
 
 static void set_path(lua_State *L, const char *field, const struct rw_value *value)
 {
@@ -168,8 +167,7 @@ static void run_job(void *arg, struct rw_value *out)
     job->result = rw_nil();
 }
 
-/* ---- on the loop's thread
- * ------------------------------------------------------------------------------------------------ */
+/* ---- on the loop's thread ---- */
 
 static void drop_job(void *arg)
 {

@@ -88,8 +88,9 @@ void rwl_boundary_open(lua_State *L, struct rwl_state *state)
         return;
     }
     lua_State *thread = lua_newthread(L);
-    lua_pushcfunction(thread, probe);
-    lua_pushlightuserdata(thread, &samples);
+    lua_pushcfunction(L, probe); /* made here, since an error in the new thread would be nobody's */
+    lua_pushlightuserdata(L, &samples);
+    lua_xmove(L, thread, 2);
     int status = rwl_resume(thread, L, 1, &results);
     lua_pop(L, 1);
     state->no_boundaries = true;

@@ -21,8 +21,7 @@ static struct rwl_coroutine *coroutine_of(struct rwh_coroutine *base)
     return (struct rwl_coroutine *)base;
 }
 
-/* ---- what goes in
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- what goes in ---- */
 
 #if RWL_HAS_YIELDK
 
@@ -94,8 +93,7 @@ static int deliver(struct rwl_coroutine *self, struct rw_value in, int *status)
 
 #endif
 
-/* ---- what comes out
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- what comes out ---- */
 
 static void retire_thread(struct rwl_coroutine *self, int status)
 {
@@ -108,7 +106,7 @@ static void retire_thread(struct rwl_coroutine *self, int status)
         rwl_reset_thread(root, state->L, status)) {
         state->idle_refs[state->idle_count++] = self->slot;
     } else {
-        luaL_unref(state->L, LUA_REGISTRYINDEX, self->slot);
+        rwl_slot_release(state, self->slot);
     }
 }
 
@@ -163,29 +161,39 @@ static enum rwh_step end(struct rwl_coroutine *self, int status, int count, stru
     return RWH_DONE;
 }
 
+struct stray {
+    struct rwl_coroutine *self;
+    struct rw_error *error;
+};
+
+static int describe_stray(lua_State *L)
+{
+    struct stray *stray = lua_touserdata(L, 1);
+
+    rwl_push_traceback(L, stray->self->thread, 0);
+    (void)rw_error_append_traceback(stray->error, lua_tostring(L, -1));
+    return 0;
+}
+
 /* coroutine.yield called by the function itself: there is nobody to take what it yields. */
 static enum rwh_step end_stray(struct rwl_coroutine *self, struct rw_value *out)
 {
+    static const char message[] =
+        "coroutine.yield outside a coroutine of your own: a task waits by rw.sleep, rw.yield_now ...";
     struct rwl_state *state = self->state;
-    struct rw_error *error = rw_error_new(
-        RW_ERR_STATE,
-        "coroutine.yield outside a coroutine of your own: a task waits by rw.sleep, rw.yield_now ...",
-        RW_ORIGIN_LUA);
+    struct stray stray = {self, rw_error_new(RW_ERR_STATE, message, RW_ORIGIN_LUA)};
 
-    if (error != NULL) {
-        rwl_push_traceback(state->L, self->thread, 0);
-        (void)rw_error_append_traceback(error, lua_tostring(state->L, -1));
+    if (stray.error != NULL && rwl_protect(state, describe_stray, &stray) != 0) {
         lua_pop(state->L, 1);
     }
-    *out = rw_failure_of(error);
+    *out = rw_failure_of(stray.error);
     self->phase = RWL_PHASE_ENDED;
     self->root = NULL;
-    luaL_unref(state->L, LUA_REGISTRYINDEX, self->slot);
+    rwl_slot_release(state, self->slot);
     return RWH_DONE;
 }
 
-/* ---- the turn in between
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the turn in between ---- */
 
 static enum rwh_step run(struct rwl_coroutine *self, int count, int status, struct rw_future **leaf,
                          struct rw_value *out)
@@ -262,7 +270,7 @@ static void unlink_coroutine(struct rwl_coroutine *self)
 static void give_up_thread(struct rwl_coroutine *self)
 {
     if (self->root != NULL) {
-        luaL_unref(self->state->L, LUA_REGISTRYINDEX, self->slot);
+        rwl_slot_release(self->state, self->slot);
         self->root = NULL;
         self->thread = NULL;
     }
@@ -291,11 +299,11 @@ static lua_State *take_thread(lua_State *L, struct rwl_state *state, int *slot)
     if (state->idle_count > 0) {
         state->idle_count--;
         *slot = state->idle_refs[state->idle_count];
-        lua_rawgeti(L, LUA_REGISTRYINDEX, *slot);
+        rwl_slot_push(L, state, *slot);
     } else {
         lua_newthread(L);
         lua_pushvalue(L, -1);
-        *slot = luaL_ref(L, LUA_REGISTRYINDEX);
+        *slot = rwl_slot_take(L, state);
     }
     return lua_tothread(L, -1);
 }
@@ -310,8 +318,10 @@ struct rwl_coroutine *rwl_coroutine_new(lua_State *L, struct rwl_state *state, i
     lua_pop(L, 1);
     struct rwl_coroutine *self = rw_loop_alloc(loop, sizeof *self);
     if (self == NULL || !lua_checkstack(thread, count + 4)) {
-        luaL_unref(L, LUA_REGISTRYINDEX, slot);
-        rw_loop_release(loop, self, self != NULL ? sizeof *self : 0);
+        rwl_slot_release(state, slot);
+        if (self != NULL) {
+            rw_loop_release(loop, self, sizeof *self);
+        }
         luaL_error(L, "not enough memory");
         return NULL;
     }

@@ -11,8 +11,7 @@
 
 #include "lua/state.h"
 
-/* ---- from the core to Lua
- * ------------------------------------------------------------------------------------------- */
+/* ---- from the core to Lua ---- */
 
 static void push_new_error(lua_State *L, struct rwl_state *state, const struct rw_value *value)
 {
@@ -127,8 +126,7 @@ int rwl_push_status(lua_State *L, struct rwl_state *state, int code)
     return 1;
 }
 
-/* ---- from Lua to the core
- * ------------------------------------------------------------------------------------------- */
+/* ---- from Lua to the core ---- */
 
 static void add_frame(lua_State *L, luaL_Buffer *buffer, const lua_Debug *frame)
 {
@@ -228,7 +226,7 @@ struct rw_value rwl_failure_at(lua_State *L, struct rwl_state *state, int index,
         return rw_failure(RW_ERR_NOMEM);
     }
     index = lua_absindex(L, index);
-    lua_pushcfunction(L, describe_raised);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->describe_ref);
     lua_pushvalue(L, index);
     lua_pushlightuserdata(L, &raised);
     if (lua_pcall(L, 2, 0, 0) != 0) {
@@ -240,8 +238,7 @@ struct rw_value rwl_failure_at(lua_State *L, struct rwl_state *state, int index,
     return rw_failure_of(raised.error);
 }
 
-/* ---- the object
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the object ---- */
 
 static int error_text(lua_State *L)
 {
@@ -380,6 +377,8 @@ void rwl_open_errors(lua_State *L, struct rwl_state *state)
     };
 
     rwl_set_methods(L, state, functions);
+    lua_pushcfunction(L, describe_raised);
+    state->describe_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[RWL_ERROR]);
     rwl_push_method(L, state, error_text, RWL_PLAIN, "", NULL);
     lua_setfield(L, -2, "__tostring");

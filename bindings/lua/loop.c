@@ -52,8 +52,7 @@ void rwl_end_loop(struct rwl_state *state, struct rw_loop *loop)
     rw_loop_free(loop);
 }
 
-/* ---- the tasks that are there
- * -------------------------------------------------------------------------------------------- */
+/* ---- the tasks that are there ---- */
 
 static struct rwl_coroutine *coroutine_at(struct rwl_list *node)
 {
@@ -200,8 +199,7 @@ static int stats(lua_State *L)
     return 1;
 }
 
-/* ---- run --------------------------------------------------------------------------------------------------------
- * ----------- */
+/* ---- run -------------------------------------------------------------------------------------------------------- ---- */
 
 /* The error object that leaves rw.run: its tostring shows the traceback, since nobody else will. */
 static int raise_at_top(lua_State *L, struct rwl_state *state, struct rw_value failure)
@@ -279,8 +277,7 @@ static int run(lua_State *L)
     return count;
 }
 
-/* ---- guest mode
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- guest mode ---- */
 
 static int get_loop(lua_State *L)
 {

@@ -18,11 +18,11 @@ static struct rwl_native *native_of(struct rw_native *head)
 struct rwl_native *rwl_native_new(lua_State *L, struct rwl_state *state, bool pack)
 {
     struct rwl_native *native;
-    int slot = luaL_ref(L, LUA_REGISTRYINDEX);
+    int slot = rwl_slot_take(L, state);
 
     native = malloc(sizeof *native);
     if (native == NULL) {
-        luaL_unref(L, LUA_REGISTRYINDEX, slot);
+        rwl_slot_release(state, slot);
         luaL_error(L, "not enough memory");
         return NULL;
     }
@@ -64,7 +64,7 @@ void rwl_native_unref(struct rwl_native *native)
         return;
     }
     if (native->state->L != NULL) {
-        luaL_unref(native->state->L, LUA_REGISTRYINDEX, native->slot);
+        rwl_slot_release(native->state, native->slot);
     }
     unlink_native(native);
     rwl_state_unref(native->state);
@@ -121,7 +121,7 @@ struct rwl_native *rwl_native_of(const struct rw_value *value, const struct rwl_
 
 void rwl_native_push(lua_State *L, const struct rwl_native *native)
 {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, native->slot);
+    rwl_slot_push(L, native->state, native->slot);
 }
 
 void rwl_natives_close(struct rwl_state *state)
@@ -130,7 +130,7 @@ void rwl_natives_close(struct rwl_state *state)
         struct rwl_native *native =
             (struct rwl_native *)((char *)state->natives.next - offsetof(struct rwl_native, link));
 
-        luaL_unref(state->L, LUA_REGISTRYINDEX, native->slot);
+        rwl_slot_release(state, native->slot);
         unlink_native(native);
     }
 }

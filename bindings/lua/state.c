@@ -46,8 +46,7 @@ struct rwl_state *rwl_state_of(lua_State *L)
     return holder != NULL ? *holder : NULL;
 }
 
-/* ---- protection
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- protection ---- */
 
 int rwl_protect(struct rwl_state *state, lua_CFunction function, void *argument)
 {
@@ -66,8 +65,7 @@ int rwl_protect(struct rwl_state *state, lua_CFunction function, void *argument)
     return status == LUA_ERRMEM ? RW_ERR_NOMEM : RW_ERR_SCRIPT;
 }
 
-/* ---- functions
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- functions ---- */
 
 /* LuaJIT: a frame that can raise, around each awaiting function; compiled anew for each, so that traces do not
  * mix. */
@@ -185,8 +183,7 @@ void rwl_push_main(lua_State *L, struct rwl_state *state, bool calls_c)
 }
 #endif
 
-/* ---- the end
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- the end ---- */
 
 static void close_state(struct rwl_state *state)
 {
@@ -206,6 +203,7 @@ static void close_state(struct rwl_state *state)
         rwl_end_loop(state, state->loop);
     }
     rwl_natives_close(state);
+    rwl_slots_close(state);
     state->loop = NULL;
     state->L = NULL;
 }
@@ -233,8 +231,7 @@ void rwl_close(lua_State *L)
     }
 }
 
-/* ---- the beginning
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- the beginning ---- */
 
 static struct rwl_state *make_record(lua_State *L)
 {
@@ -285,6 +282,7 @@ static struct rwl_state *open_state(lua_State *L)
     state->L = lua_newthread(L);
     state->from = state->L;
     lua_rawsetp(L, LUA_REGISTRYINDEX, &thread_key);
+    rwl_slots_open(L, state);
     rwl_boundary_open(L, state);
     rwl_make_metatables(L, state);
     lua_newtable(L);

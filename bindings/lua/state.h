@@ -18,8 +18,7 @@
 struct rwl_state;
 struct rwl_coroutine;
 
-/* ---- types of boxed things
- * ------------------------------------------------------------------------------------- */
+/* ---- types of boxed things ---- */
 
 enum rwl_type_id {
     RWL_TASK,
@@ -87,8 +86,7 @@ struct rwl_box {
     enum rwl_type_id type;
 };
 
-/* ---- the record of a lua_State
- * --------------------------------------------------------------------------------- */
+/* ---- the record of a lua_State ---- */
 
 /* Counted: natives and coroutines that are still held elsewhere may outlive the lua_State. `L` is NULL once that is
  * gone. */
@@ -107,6 +105,11 @@ struct rwl_state {
     bool no_boundaries; /* the depth of C calls cannot be told (boundary.c) */
     int pid;
     int boundary_offset;
+    int slots_ref; /* slot.c: the table of anchored values, and which of its places are free */
+    int slot_count;
+    int slot_capacity;
+    int *free_slots;
+    int free_count;
     int idle_count; /* finished threads, anchored in idle_refs */
     int idle_refs[64];
     struct rw_value first_unhandled; /* NIL, or a failure that nobody joined */
@@ -115,7 +118,8 @@ struct rwl_state {
     struct rw_sim *sim;
     struct rw_loop *outer_loop; /* the loop in whose place the simulation runs */
     int cancelled_ref;
-    int main_ref; /* 5.4: the function at the root of each task */
+    int describe_ref; /* what describes a raised value, made beforehand: it is needed when memory is short */
+    int main_ref;     /* 5.4: the function at the root of each task */
 };
 
 static inline struct rwl_state *rwl_state(lua_State *L)
@@ -144,8 +148,7 @@ void rwl_push_module(lua_State *L, struct rwl_state *state);
  * value left on top of state->L's stack for the caller to pop. */
 int rwl_protect(struct rwl_state *state, lua_CFunction function, void *argument);
 
-/* ---- boxes
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- boxes ---- */
 
 extern const struct rwl_type rwl_types[RWL_TYPE_COUNT];
 
@@ -180,8 +183,16 @@ void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction functi
 /* LuaJIT: the first result of an awaiting function that must raise the second one. */
 void *rwl_raise_marker(void);
 
-/* ---- natives
- * --------------------------------------------------------------------------------------------------- */
+/* ---- anchored values ---- */
+
+void rwl_slots_open(lua_State *L, struct rwl_state *state); /* raises */
+void rwl_slots_close(struct rwl_state *state);
+/* Anchors the value on top of the stack, which it pops. Raises. */
+int rwl_slot_take(lua_State *L, struct rwl_state *state);
+void rwl_slot_push(lua_State *L, const struct rwl_state *state, int slot);
+void rwl_slot_release(struct rwl_state *state, int slot);
+
+/* ---- natives ---- */
 
 struct rwl_native {
     struct rw_native head;
@@ -202,8 +213,7 @@ void rwl_native_push(lua_State *L, const struct rwl_native *native);
 void rwl_native_unref(struct rwl_native *native);
 void rwl_natives_close(struct rwl_state *state);
 
-/* ---- values (raising forms of rwl.h)
- * ----------------------------------------------------------------------------- */
+/* ---- values (raising forms of rwl.h) ---- */
 
 struct rw_value rwl_value_at(lua_State *L, struct rwl_state *state, int index);
 /* As an argument of a send and the like: raises on a value that cannot be made. */
@@ -220,8 +230,7 @@ void rwl_open_values(lua_State *L,
 void rwl_push_string(lua_State *L, const struct rw_value *value);
 void rwl_mark(lua_State *L, const char *mark); /* sets the "list" or "map" metatable of the table on top */
 
-/* ---- errors
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- errors ---- */
 
 /* The error object of a failure or error value (a value that Lua raised itself comes back as it was). Raises. */
 void rwl_push_error(lua_State *L, struct rwl_state *state, const struct rw_value *error);
@@ -240,8 +249,7 @@ void rwl_push_traceback(lua_State *L, lua_State *of, int level);
 void rwl_open_errors(lua_State *L, struct rwl_state *state);
 extern const struct rwl_method rwl_error_methods[];
 
-/* ---- coroutines and awaiting
- * -------------------------------------------------------------------------------------- */
+/* ---- coroutines and awaiting ---- */
 
 /* Pushes the results of an await, given its outcome (borrowed), on L, which is the task's thread or a service
  * thread: it must not look at arguments. May raise. */
@@ -334,8 +342,7 @@ bool rwl_frame_return(struct rwl_coroutine *coroutine, int status, int result_co
 void rwl_frames_drop(struct rwl_coroutine *coroutine);
 extern const struct rwl_method rwl_try_functions[];
 
-/* ---- arguments and small things
- * ------------------------------------------------------------------------------------ */
+/* ---- arguments and small things ---- */
 
 /* Seconds to nanoseconds. Raises on what is no number or NaN. */
 int64_t rwl_check_duration(lua_State *L, int index);

@@ -10,8 +10,7 @@
 
 #include "lua/state.h"
 
-/* ---- generators
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- generators ---- */
 
 static enum rw_poll poll_generator(void *self, struct rw_context *cx, struct rw_value *out)
 {
@@ -73,8 +72,7 @@ static int make_generator(lua_State *L, struct rwl_state *state)
     return push_stream(L, state, rw_stream_new(loop, &generator_vtable, coroutine));
 }
 
-/* ---- sources
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- sources ---- */
 
 int rwl_stream_of_receiver(lua_State *L)
 {
@@ -128,8 +126,7 @@ static int interval(lua_State *L)
     return push_stream(L, state, rw_interval(rwl_need_loop(L, state), period));
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 int rwl_finish_next(lua_State *L, struct rwl_state *state, struct rw_value *value, intptr_t extra)
 {
@@ -171,8 +168,7 @@ static int stream_close(lua_State *L)
     return 0;
 }
 
-/* ---- adapters
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- adapters ---- */
 
 static struct rw_stream *take_stream(lua_State *L, struct rwl_state *state, int index)
 {
