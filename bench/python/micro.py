@@ -3,8 +3,8 @@
 
     python micro.py ropewalk|asyncio|uvloop
 
-Prints `figure<TAB>nanoseconds`, CPU time, the median of five runs, as the programs in C do. Switches are among 100 tasks, so that
-what a turn of the loop costs is shared.
+Prints `figure<TAB>nanoseconds`, CPU time, the median of five runs, as the programs in C do. Switches are among 100
+tasks, so that what a turn of the loop costs is shared.
 """
 
 import asyncio
