@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- memory.lua - what a Lua task that waits costs in memory, and its bare coroutine: by the resident set of the process.
+-- memory.lua - what a Lua task that waits costs in memory, and its bare coroutine: by the resident set.
 --
 -- All wait for the same promise. `above` is what a task takes beyond the coroutine it runs.
 
