@@ -250,24 +250,17 @@ static void step_act(struct model *model)
 
     if (act->kind == NONE) {
         new_act(model, act);
-        if (act->kind != NONE && pick(model, 4) != 0) {
-            poll_act(model, act);
+        if (act->kind == NONE || pick(model, 4) == 0) {
+            return;
         }
-        return;
-    }
-    switch (pick(model, 8)) {
-    case 0:
+    } else if (pick(model, 8) == 0) {
         drop_act(model, act);
-        break;
-    case 1:
+        return;
+    } else if (pick(model, 7) == 0) {
         rw_future_cancel(act->act.future);
         act->act.wakes++; /* the canceller polls */
-        poll_act(model, act);
-        break;
-    default:
-        poll_act(model, act);
-        break;
     }
+    poll_act(model, act);
 }
 
 static void step_try(struct model *model)
@@ -364,6 +357,13 @@ static void begin(struct model *model, uint64_t seed)
     }
 }
 
+static void drop_permits(struct model *model)
+{
+    for (int i = 0; i < PERMITS; i++) {
+        rw_value_drop(&model->permits[i]);
+    }
+}
+
 /* Takes everything that is left, as long as anything moves. */
 static void drain(struct model *model)
 {
@@ -377,9 +377,7 @@ static void drain(struct model *model)
             poll_act(model, &model->acts[i]);
         }
     }
-    for (int i = 0; i < PERMITS; i++) {
-        rw_value_drop(&model->permits[i]);
-    }
+    drop_permits(model);
     while (moved && !model->broken) {
         moved = false;
         for (int i = 0; i < CHANNELS; i++) {
@@ -426,31 +424,23 @@ static void close_all(struct model *model, bool senders_first)
         rw_sender_unref(model->tx_clones[i]);
         rw_receiver_unref(model->rx_clones[i]);
     }
-    for (int i = 0; i < CHANNELS; i++) {
-        if (senders_first) {
-            rw_sender_close(model->tx[i]);
-        } else {
-            rw_receiver_close(model->rx[i]);
-        }
+    for (int i = 0; i < CHANNELS && senders_first; i++) {
+        rw_sender_close(model->tx[i]);
+    }
+    for (int i = 0; i < CHANNELS && !senders_first; i++) {
+        rw_receiver_close(model->rx[i]);
     }
     for (int i = 0; i < ACTS; i++) {
-        if (model->acts[i].kind != NONE && (model->acts[i].kind != RECEIVE || senders_first)) {
-            if (model->acts[i].kind == SELECT || model->acts[i].kind == RECEIVE) {
-                drop_act(model, &model->acts[i]);
-            } else {
-                model->acts[i].act.wakes++;
-                poll_act(model, &model->acts[i]);
-            }
+        struct model_act *act = &model->acts[i];
+
+        if (act->kind == SEND || act->kind == RESERVE) {
+            act->act.wakes++;
+            poll_act(model, act);
+            expect(model, act->kind == NONE, "a close ends all waits");
         }
-        expect(model, model->acts[i].kind == NONE || model->acts[i].kind == RECEIVE,
-               "a close ends all waits");
-        if (model->acts[i].kind != NONE) {
-            drop_act(model, &model->acts[i]);
-        }
+        drop_act(model, act);
     }
-    for (int i = 0; i < PERMITS; i++) {
-        rw_value_drop(&model->permits[i]);
-    }
+    drop_permits(model);
     for (int i = 0; i < CHANNELS; i++) {
         rw_sender_unref(model->tx[i]);
         rw_receiver_unref(model->rx[i]);
@@ -476,10 +466,10 @@ static bool run_round(struct model *model, uint64_t seed, bool drains, bool star
     return !model->broken;
 }
 
-static struct model model;
-
 static void run_rounds(uint64_t first, uint64_t count, bool drains, bool starves)
 {
+    static struct model model;
+
     for (uint64_t seed = first; seed < first + count; seed++) {
         CHECK(run_round(&model, seed, drains, starves));
     }
