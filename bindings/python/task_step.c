@@ -63,9 +63,11 @@ static enum rw_poll end_with_exception(struct rwp_task *self, struct rw_value *o
         rwp_task_finish(self, RWP_TASK_CANCELLED, exception, false);
         return RW_READY;
     }
-    (void)rwp_loop_keep_exit(loop, exception);
     *out = rwp_failure_of(loop->state, exception);
     rwp_task_finish(self, RWP_TASK_FINISHED, exception, true);
+    if (rwp_loop_keep_exit(loop, exception)) {
+        self->log_traceback = false; /* it ends the program: that is how it is seen */
+    }
     return RW_READY;
 }
 

@@ -5,7 +5,7 @@
  * One FdWatch per descriptor holds at most two handles. What the reactor tells is kept until the job runs, at most
  * once a turn; readiness is level-triggered, so nothing has to be remembered beyond that.
  */
-#include "rwp.h"
+#include "rwp_handle.h"
 
 struct fd_watch {
     PyObject_HEAD struct rwp_link link; /* thing: the object itself, while it watches */
@@ -70,7 +70,7 @@ PyObject *rwp_method_watch(PyObject *op, PyObject *args)
     if (!PyArg_ParseTuple(args, "i:_watch", &fd) || !rwp_loop_enter(loop)) {
         return NULL;
     }
-    self = PyObject_New(struct fd_watch, loop->state->fd_watch_type);
+    self = PyObject_GC_New(struct fd_watch, loop->state->fd_watch_type);
     if (self == NULL) {
         return NULL;
     }
@@ -86,7 +86,51 @@ PyObject *rwp_method_watch(PyObject *op, PyObject *args)
         return rwp_raise(loop->state, err, NULL);
     }
     rwp_link_begin(&self->link, loop, self, drop_watch);
+    PyObject_GC_Track((PyObject *)self);
     return (PyObject *)self;
+}
+
+/* Handles are not the collector's: one that only we hold is a part of this object. */
+static int traverse_handle(PyObject *op, visitproc visit, void *arg)
+{
+    struct rwp_handle *handle = (struct rwp_handle *)op;
+
+    if (op == NULL || Py_REFCNT(op) != 1 || handle->link.thing != NULL) {
+        return 0;
+    }
+    Py_VISIT((PyObject *)handle->loop);
+    Py_VISIT(handle->callback);
+    Py_VISIT(handle->context);
+    Py_VISIT(handle->rest);
+    for (int i = 0; i < RWP_INLINE_ARGS; i++) {
+        Py_VISIT(handle->args[i]);
+    }
+    return 0;
+}
+
+static int watch_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    struct fd_watch *self = (struct fd_watch *)op;
+    int stopped = traverse_handle(self->reader, visit, arg);
+
+    if (stopped == 0) {
+        stopped = traverse_handle(self->writer, visit, arg);
+    }
+    if (stopped != 0) {
+        return stopped;
+    }
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT((PyObject *)self->loop);
+    return 0;
+}
+
+static int watch_clear(PyObject *op)
+{
+    struct fd_watch *self = (struct fd_watch *)op;
+
+    Py_CLEAR(self->reader);
+    Py_CLEAR(self->writer);
+    return 0;
 }
 
 static void watch_dealloc(PyObject *op)
@@ -94,13 +138,14 @@ static void watch_dealloc(PyObject *op)
     struct fd_watch *self = (struct fd_watch *)op;
     PyTypeObject *type = Py_TYPE(op);
 
+    PyObject_GC_UnTrack(op);
     if (self->link.thing != NULL && rwp_loop_is_mine(self->loop)) {
         rwp_link_end(&self->link);
     }
     Py_XDECREF(self->reader);
     Py_XDECREF(self->writer);
     Py_XDECREF((PyObject *)self->loop);
-    PyObject_Free(op);
+    PyObject_GC_Del(op);
     Py_DECREF(type);
 }
 
@@ -171,13 +216,15 @@ static PyGetSetDef watch_getset[] = {
 static PyType_Slot watch_slots[] = {
     {Py_tp_doc, "Readiness of one descriptor."},
     {Py_tp_dealloc, watch_dealloc},
+    {Py_tp_traverse, watch_traverse},
+    {Py_tp_clear, watch_clear},
     {Py_tp_methods, watch_methods},
     {Py_tp_getset, watch_getset},
     {0, NULL},
 };
 
-static PyType_Spec watch_spec = {"ropewalk._ropewalk.FdWatch", sizeof(struct fd_watch), 0, RWP_TYPE_FLAGS,
-                                 watch_slots};
+static PyType_Spec watch_spec = {"ropewalk._ropewalk.FdWatch", sizeof(struct fd_watch), 0,
+                                 RWP_TYPE_FLAGS | Py_TPFLAGS_HAVE_GC, watch_slots};
 
 int rwp_watch_init(struct rwp_state *state)
 {
