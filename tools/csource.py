@@ -26,6 +26,8 @@ _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTI
 _TRANSPARENT = re.compile(r'(?:extern\s+"[^"]*"|extern\s*)\s*$')
 _CALL_BEFORE_BRACE = re.compile(r"\)\s*(?:RW_\w+|__attribute__\s*\(\(.*?\)\)\s*)*\s*$", re.DOTALL)
 _NAME_BEFORE_PAREN = re.compile(r"([A-Za-z_]\w*)\s*$")
+# How far before a brace the end of a signature and its attributes are looked for.
+_SIGNATURE_END = 300
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,10 @@ class Source:
         return match[0] if match else ""
 
     def functions(self) -> list[Function]:
+        return self._all_functions
+
+    @cached_property
+    def _all_functions(self) -> list[Function]:
         return list(self._functions())
 
     def _functions(self) -> Iterator[Function]:
@@ -111,18 +117,19 @@ class Source:
     def _function_at(self, start: int, end: int) -> Function | None:
         """The function whose body is the braces at `start` and `end`; None when they hold something else."""
         code = self.code
-        closing = _CALL_BEFORE_BRACE.search(code[:start])
+        near = max(0, start - _SIGNATURE_END)
+        closing = _CALL_BEFORE_BRACE.search(code[near:start])
         if closing is None:
             return None
         depth = 0
-        for offset in range(closing.start(), -1, -1):
+        for offset in range(near + closing.start(), -1, -1):
             if code[offset] == ")":
                 depth += 1
             elif code[offset] == "(":
                 depth -= 1
                 if depth == 0:
                     break
-        name = _NAME_BEFORE_PAREN.search(code[:offset])
+        name = _NAME_BEFORE_PAREN.search(code, max(0, offset - _SIGNATURE_END), offset)
         if name is None:
             return None
         first = max(code.rfind(ch, 0, name.start()) for ch in ";}{") + 1
