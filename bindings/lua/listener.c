@@ -3,8 +3,8 @@
  * listener.c - connecting, listening, accepting, resolving. The pure Lua part groups these as rw.tcp, rw.unix and
  * rw.dns.
  *
- * Arguments are judged before anything is opened; what the system refuses comes back as nil, message, code. Invariant: a
- * listener or socket exists only inside a box, which closes it when it is collected. */
+ * Arguments are judged before anything is opened; what the system refuses comes back as nil, message, code.
+ * Invariant: a listener or socket exists only inside a box, which closes it when it is collected. */
 #include <errno.h>
 #include <string.h>
 

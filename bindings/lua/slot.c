@@ -2,9 +2,9 @@
  *
  * slot.c - the array in which Lua values that C holds are anchored.
  *
- * One table in the registry, indexed by small integers; which of them are free is known in C. Letting go of a slot neither
- * allocates nor raises, so it may be done from anywhere, which luaL_unref does not promise. Invariant: the list of free
- * slots has room for every slot there is. */
+ * One table in the registry, indexed by small integers; which of them are free is known in C. Letting go of a slot
+ * neither allocates nor raises, so it may be done from anywhere, which luaL_unref does not promise. Invariant: the
+ * list of free slots has room for every slot there is. */
 #include <stdlib.h>
 
 #include "lua/state.h"

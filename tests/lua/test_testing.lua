@@ -75,7 +75,9 @@ t.plain("the language server is told of every function, and of no other", functi
   for name, value in pairs(rw) do
     if type(value) == "function" then t.check(told[name], name .. " is missing") end
   end
-  for name in source:gmatch "function rw%.([%w_]+)%(" do t.check(rw[name] ~= nil, name .. " does not exist") end
+  for name in source:gmatch "function rw%.([%w_]+)%(" do
+    t.check(rw[name] ~= nil, name .. " does not exist")
+  end
 end)
 
 t.finish()
