@@ -120,6 +120,7 @@ int64_t rwi_sim_arrival(struct rw_sim *sim)
 
 static struct rwi_sim_name *find_name(struct rwi_sim_name *name, const char *host)
 {
+    RW_ASSERT(host != NULL);
     while (name != NULL && strcmp(name->host, host) != 0) {
         name = name->next;
     }
@@ -197,6 +198,7 @@ size_t rw_sim_fd_count(const struct rw_sim *sim)
 
 static bool is_before(const struct rwi_sim_event *a, const struct rwi_sim_event *b)
 {
+    RW_ASSERT(a != b);
     return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;
 }
 
@@ -219,6 +221,7 @@ static void sift_up(struct rw_sim *sim, size_t index)
 
 static void sift_down(struct rw_sim *sim, size_t index)
 {
+    RW_ASSERT(index <= sim->event_count);
     for (;;) {
         size_t child = 2 * index + 1;
 

@@ -105,6 +105,7 @@ static int sim_bind(void *arg, int fd, const struct sockaddr *address, socklen_t
 {
     struct rwi_sim_socket *socket = rwi_sim_socket_at(sim_of(arg), fd);
 
+    RW_ASSERT(address != NULL);
     return socket != NULL ? rwi_sim_bind(socket, address, size) : -EBADF;
 }
 
@@ -112,6 +113,7 @@ static int sim_listen(void *arg, int fd, int backlog)
 {
     struct rwi_sim_socket *socket = rwi_sim_socket_at(sim_of(arg), fd);
 
+    RW_ASSERT(socket == NULL || socket->fd == fd);
     return socket != NULL ? rwi_sim_listen(socket, backlog) : -EBADF;
 }
 
@@ -119,6 +121,7 @@ static int sim_connect(void *arg, int fd, const struct sockaddr *address, sockle
 {
     struct rwi_sim_socket *socket = rwi_sim_socket_at(sim_of(arg), fd);
 
+    RW_ASSERT(address != NULL);
     if (socket == NULL) {
         return -EBADF;
     }
@@ -130,6 +133,7 @@ static int sim_accept(void *arg, int fd)
     struct rw_sim *sim = sim_of(arg);
     struct rwi_sim_socket *listener = rwi_sim_socket_at(sim, fd);
 
+    RW_ASSERT(listener == NULL || listener->fd == fd);
     if (listener == NULL) {
         return -EBADF;
     }
@@ -190,6 +194,7 @@ static int sim_getsockname(void *arg, int fd, struct sockaddr_storage *address, 
 {
     struct rwi_sim_socket *socket = rwi_sim_socket_at(sim_of(arg), fd);
 
+    RW_ASSERT(*size >= sizeof *address);
     if (socket == NULL) {
         return -EBADF;
     }
@@ -203,6 +208,7 @@ static int sim_getpeername(void *arg, int fd, struct sockaddr_storage *address, 
 {
     struct rwi_sim_socket *socket = rwi_sim_socket_at(sim_of(arg), fd);
 
+    RW_ASSERT(*size >= sizeof *address);
     if (socket == NULL) {
         return -EBADF;
     }
@@ -222,12 +228,14 @@ static int sim_set_nonblocking(void *arg, int fd)
 
 static int sim_unlink(void *arg, const char *path)
 {
+    RW_ASSERT(path != NULL);
     return rwi_sim_path_remove(sim_of(arg), path);
 }
 
 static int sim_chmod(void *arg, const char *path, unsigned mode)
 {
     (void)mode;
+    RW_ASSERT(path != NULL);
     return rwi_sim_path_exists(sim_of(arg), path) ? 0 : -ENOENT;
 }
 
