@@ -199,9 +199,7 @@ static int stats(lua_State *L)
     return 1;
 }
 
-/* ---- run
- * --------------------------------------------------------------------------------------------------------
- * ---- */
+/* ---- run ---- */
 
 /* The error object that leaves rw.run: its tostring shows the traceback, since nobody else will. */
 static int raise_at_top(lua_State *L, struct rwl_state *state, struct rw_value failure)

@@ -3,8 +3,7 @@
  * oneshot.c - one value, once. The receiving end is a future whose failure is returned, not raised.
  *
  * Awaiting the future takes it out of its box, so a value is received once; a wait that is cut off ends the
- * receiver, and the sender is told that nobody is there. Invariant: the sender's box is empty once it was closed.
- * */
+ * receiver, and the sender is told that nobody is there. Invariant: the sender's box is empty once it was closed. */
 #include "lua/state.h"
 
 static int new_oneshot(lua_State *L)
