@@ -373,10 +373,12 @@ static void task_dealloc(PyObject *op)
 {
     struct rwp_task *self = rwp_task_of(op);
     PyTypeObject *type = Py_TYPE(op);
-    struct rwp_state *state = rwp_state_of(op);
+    struct rwp_state *state = self->loop != NULL ? rwp_task_loop(self)->state : rwp_state_of(op);
     inquiry clear_base = type->tp_base->tp_clear;
 
-    if (PyObject_CallFinalizerFromDealloc(op) < 0) {
+    /* Most tasks have nothing left to report. */
+    if ((self->state == RWP_TASK_PENDING || self->log_traceback) &&
+        PyObject_CallFinalizerFromDealloc(op) < 0) {
         return;
     }
     PyObject_GC_UnTrack(op);

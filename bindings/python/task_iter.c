@@ -17,7 +17,8 @@ struct task_iter {
 
 PyObject *rwp_task_iter(PyObject *task)
 {
-    struct rwp_state *state = rwp_state_of(task);
+    struct rwp_state *state =
+        rwp_task_of(task)->loop != NULL ? rwp_task_loop(rwp_task_of(task))->state : rwp_state_of(task);
     struct task_iter *self = PyObject_New(struct task_iter, state->task_iter_type);
 
     if (self != NULL) {

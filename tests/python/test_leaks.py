@@ -171,7 +171,7 @@ async def futures_never_awaited() -> None:
 @test
 def loops() -> None:
     async def body() -> None:
-        tx, rx = rw.channel(1)
+        tx, _rx = rw.channel(1)
         tx.send_nowait(object())
         await rw.spawn(give(1))
 
