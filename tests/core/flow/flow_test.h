@@ -138,4 +138,17 @@ static inline long long ready_int(struct rig *rig, struct rw_future *future)
     return result;
 }
 
+/* Two tests of one function that takes rw_channel_flags: on a LOCAL and on a SHARED channel. */
+#define BOTH(function)                                                                                       \
+    static void local_##function(void)                                                                       \
+    {                                                                                                        \
+        function(RW_CHANNEL_LOCAL);                                                                          \
+    }                                                                                                        \
+    static void shared_##function(void)                                                                      \
+    {                                                                                                        \
+        function(RW_CHANNEL_SHARED);                                                                         \
+    }
+
+#define TEST_BOTH(function) TEST(local_##function), TEST(shared_##function)
+
 #endif

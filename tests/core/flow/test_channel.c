@@ -329,16 +329,6 @@ static void an_offer_without_memory_fails(unsigned flags)
     CHECK(pair_close(&pair));
 }
 
-#define BOTH(function)                                                                                       \
-    static void local_##function(void)                                                                       \
-    {                                                                                                        \
-        function(RW_CHANNEL_LOCAL);                                                                          \
-    }                                                                                                        \
-    static void shared_##function(void)                                                                      \
-    {                                                                                                        \
-        function(RW_CHANNEL_SHARED);                                                                         \
-    }
-
 BOTH(values_arrive_in_order)
 BOTH(a_full_channel_holds_the_sender_back_until_a_value_is_taken)
 BOTH(receivers_are_served_in_the_order_they_came)
@@ -355,8 +345,6 @@ BOTH(closing_an_end_ends_its_own_waiters_only)
 BOTH(a_channel_may_hold_its_own_end)
 BOTH(unbounded_never_waits)
 BOTH(an_offer_without_memory_fails)
-
-#define TEST_BOTH(function) TEST(local_##function), TEST(shared_##function)
 
 static const struct test tests[] = {
     TEST_BOTH(values_arrive_in_order),

@@ -223,16 +223,6 @@ static void no_memory_is_an_error(unsigned flags)
     CHECK(ends_close(&ends));
 }
 
-#define BOTH(function)                                                                                       \
-    static void local_##function(void)                                                                       \
-    {                                                                                                        \
-        function(RW_CHANNEL_LOCAL);                                                                          \
-    }                                                                                                        \
-    static void shared_##function(void)                                                                      \
-    {                                                                                                        \
-        function(RW_CHANNEL_SHARED);                                                                         \
-    }
-
 BOTH(a_permit_keeps_room_and_sends_once)
 BOTH(giving_it_back_serves_the_next)
 BOTH(dropping_the_handle_gives_it_back)
@@ -242,8 +232,6 @@ BOTH(a_permit_of_a_closed_channel_cannot_send)
 BOTH(a_permit_keeps_its_end_open)
 BOTH(what_cannot_be_sent_leaves_the_permit)
 BOTH(no_memory_is_an_error)
-
-#define TEST_BOTH(function) TEST(local_##function), TEST(shared_##function)
 
 static const struct test tests[] = {
     TEST_BOTH(a_permit_keeps_room_and_sends_once),

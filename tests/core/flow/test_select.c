@@ -372,6 +372,32 @@ static void offers_keep_their_place(unsigned flags)
     CHECK(bench_close(&bench));
 }
 
+/* What a receiver was woken for may have been sent elsewhere meanwhile: it waits on, before those who came later. */
+static void receivers_keep_their_place_when_an_offer_was_taken_elsewhere(unsigned flags)
+{
+    struct bench bench = bench_open(0, flags);
+    struct rw_select_case cases[] = {send_to(&bench, 0, 1), send_to(&bench, 1, 2)};
+    struct act select = selecting(&bench, cases, 2, 0);
+    struct act first = act_of(&bench.rig, rw_channel_receive(bench.rig.loop, bench.rx[0]));
+    struct act second = act_of(&bench.rig, rw_channel_receive(bench.rig.loop, bench.rx[0]));
+    struct act send = act_of(&bench.rig, rw_channel_send(bench.rig.loop, bench.tx[0], rw_int(9)));
+
+    CHECK(act_waits(&first));
+    CHECK(act_waits(&second));
+    CHECK(act_waits(&select));
+    CHECK_INT(first.wakes, 1);
+    CHECK_INT(receive_now(&bench, 1), 2);
+    CHECK(act_waits(&first));
+    CHECK(act_waits(&send));
+    CHECK_INT(first.wakes, 2);
+    CHECK_INT(second.wakes, 0);
+    CHECK_INT(act_int(&first), 9);
+    CHECK_INT(act_int(&send), 0);
+    CHECK_INT(won(&select), 100);
+    act_drop(&second);
+    CHECK(bench_close(&bench));
+}
+
 static void what_cannot_be_sent_wins_with_the_reason(unsigned flags)
 {
     struct bench bench = bench_open(1, flags);
@@ -421,16 +447,6 @@ static void every_failing_allocation_is_survived(void)
     test_each_allocation(select_everything);
 }
 
-#define BOTH(function)                                                                                       \
-    static void local_##function(void)                                                                       \
-    {                                                                                                        \
-        function(RW_CHANNEL_LOCAL);                                                                          \
-    }                                                                                                        \
-    static void shared_##function(void)                                                                      \
-    {                                                                                                        \
-        function(RW_CHANNEL_SHARED);                                                                         \
-    }
-
 BOTH(the_one_that_is_ready_wins)
 BOTH(the_first_to_become_ready_wins_and_the_rest_is_untouched)
 BOTH(a_losing_claim_goes_to_the_next_receiver)
@@ -446,9 +462,8 @@ BOTH(what_becomes_ready_while_trying_is_noticed)
 BOTH(the_start_rotates)
 BOTH(a_cancelled_select_may_still_have_sent)
 BOTH(offers_keep_their_place)
+BOTH(receivers_keep_their_place_when_an_offer_was_taken_elsewhere)
 BOTH(what_cannot_be_sent_wins_with_the_reason)
-
-#define TEST_BOTH(function) TEST(local_##function), TEST(shared_##function)
 
 static const struct test tests[] = {
     TEST_BOTH(the_one_that_is_ready_wins),
@@ -466,6 +481,7 @@ static const struct test tests[] = {
     TEST_BOTH(the_start_rotates),
     TEST_BOTH(a_cancelled_select_may_still_have_sent),
     TEST_BOTH(offers_keep_their_place),
+    TEST_BOTH(receivers_keep_their_place_when_an_offer_was_taken_elsewhere),
     TEST_BOTH(what_cannot_be_sent_wins_with_the_reason),
     TEST(every_failing_allocation_is_survived),
 };
