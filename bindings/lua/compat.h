@@ -59,19 +59,19 @@ static inline bool rwl_is_jit(void)
 }
 #endif
 
-/* The code of lua_resume; the number of results is what the thread's stack holds above. */
+/* The code of lua_resume, and how many results a thread that has ended left. */
 static inline int rwl_resume(lua_State *thread, lua_State *from, int argument_count, int *result_count)
 {
 #if LUA_VERSION_NUM >= 504
     return lua_resume(thread, from, argument_count, result_count);
 #elif LUA_VERSION_NUM >= 502
     int status = lua_resume(thread, from, argument_count);
-    *result_count = lua_gettop(thread);
+    *result_count = status == LUA_YIELD ? 0 : lua_gettop(thread);
     return status;
 #else
     int status = lua_resume(thread, argument_count);
     (void)from;
-    *result_count = lua_gettop(thread);
+    *result_count = status == LUA_YIELD ? 0 : lua_gettop(thread);
     return status;
 #endif
 }

@@ -225,6 +225,13 @@ static struct rw_value deadlock(lua_State *L, struct rwl_state *state)
         (void)rw_error_append_traceback(error, lua_tostring(L, -1));
     }
     lua_pop(L, 1);
+    if (error != NULL && rw_is_failure(&state->first_unhandled)) {
+        struct rw_error *cause = rw_value_error(&state->first_unhandled);
+
+        if (cause != NULL) {
+            (void)rw_error_add_other(error, cause);
+        }
+    }
     return rw_failure_of(error);
 }
 

@@ -204,7 +204,9 @@ static void close_state(struct rwl_state *state)
     }
     rwl_natives_close(state);
     rwl_slots_close(state);
-    state->loop = NULL;
+    if (state->owns_loop) {
+        state->loop = NULL; /* another's is still where natives say that the state is closed */
+    }
     state->L = NULL;
 }
 
@@ -304,11 +306,11 @@ void rwl_push_module(lua_State *L, struct rwl_state *state)
 
 struct rw_loop *rwl_need_loop(lua_State *L, struct rwl_state *state)
 {
-    if (state->loop != NULL) {
-        return state->loop;
-    }
     if (state->L == NULL) {
         luaL_error(L, "this Lua state is being closed, or its loop has ended");
+    }
+    if (state->loop != NULL) {
+        return state->loop;
     }
     state->loop = rw_loop_new(NULL);
     if (state->loop == NULL) {
@@ -381,5 +383,5 @@ struct rw_loop *rwl_loop_of(lua_State *L)
 {
     struct rwl_state *state = lua_checkstack(L, 4) ? rwl_state_of(L) : NULL;
 
-    return state != NULL ? state->loop : NULL;
+    return state != NULL && state->L != NULL ? state->loop : NULL;
 }

@@ -273,6 +273,20 @@ if t.has_close then
       end
       t.equal(rx:receive(), 1)
       t.equal(select(2, rx:receive()), "closed")
+      local tx2 = rw.channel(1)
+      do
+        local permit <close> = tx2:reserve()
+        t.equal(tx2:try_send(1), nil)
+        t.check(permit)
+      end
+      t.equal(tx2:try_send(1), true)
+      local a, b = rw.unix.pair()
+      do
+        local socket <close> = a
+        socket:write("last words")
+      end
+      t.equal(b:read("a"), "last words")
+      b:close()
     end
   ]]
   t.run("close variables leave scopes and close channel ends", load(source)(rw, t))
