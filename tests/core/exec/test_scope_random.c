@@ -219,8 +219,9 @@ static void print_tree(void)
     for (int i = 0; i < node_count; i++) {
         const struct node *node = &nodes[i];
 
-        printf("#   %d: %s%s until %lld, deadline %lld, flags %u, children", i, node->is_scope ? "scope" : "leaf",
-               node->fails ? " that fails" : "", (long long)node->ms, (long long)node->deadline_ms, node->flags);
+        printf("#   %d: %s%s until %lld, deadline %lld, flags %u, children", i,
+               node->is_scope ? "scope" : "leaf", node->fails ? " that fails" : "", (long long)node->ms,
+               (long long)node->deadline_ms, node->flags);
         for (int child = 0; child < node->child_count; child++) {
             printf(" %d", node->children[child]);
         }
