@@ -210,7 +210,8 @@ static int real_epoll_wait(void *arg, int epoll_fd, struct epoll_event *events, 
         return answer(epoll_wait(epoll_fd, events, capacity, timeout_ns < 0 ? -1 : 0));
     }
     count = epoll_pwait2(epoll_fd, events, capacity, &timeout, NULL);
-    if (count < 0 && errno == ENOSYS) {
+    /* Older kernels lack the call; older sandboxes forbid what they do not know. */
+    if (count < 0 && (errno == ENOSYS || errno == EPERM)) {
         int64_t millis = (timeout_ns + 999999) / 1000000;
 
         count = epoll_wait(epoll_fd, events, capacity, millis > INT32_MAX ? INT32_MAX : (int)millis);
