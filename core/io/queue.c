@@ -12,25 +12,16 @@
 
 enum { FIRST_CAPACITY = 4 };
 
-static struct rw_value *item_at(const struct rwi_queue *queue, uint32_t index)
+static struct rwi_queue_item *item_at(const struct rwi_queue *queue, uint32_t index)
 {
     RW_ASSERT(index < queue->count);
     return &queue->items[(queue->head + index) & (queue->capacity - 1)];
 }
 
-static size_t size_of(const struct rw_value *item)
-{
-    size_t size;
-
-    RW_ASSERT(item->kind == RW_KIND_BYTES || item->kind == RW_KIND_TEXT);
-    rw_value_data(item, &size);
-    return size;
-}
-
 void rwi_queue_clear(struct rwi_queue *queue)
 {
     for (uint32_t i = 0; i < queue->count; i++) {
-        rw_value_drop(item_at(queue, i));
+        rw_value_drop(&item_at(queue, i)->value);
     }
     RW_ASSERT(queue->count == 0 || queue->unsent > 0);
     queue->count = 0;
@@ -50,7 +41,7 @@ void rwi_queue_fini(struct rwi_queue *queue)
 int rwi_queue_reserve(struct rwi_queue *queue, size_t count)
 {
     uint32_t capacity = queue->capacity == 0 ? FIRST_CAPACITY : queue->capacity;
-    struct rw_value *items;
+    struct rwi_queue_item *items;
 
     RW_ASSERT(queue->count <= queue->capacity);
     if (count <= queue->capacity - queue->count) {
@@ -78,7 +69,8 @@ int rwi_queue_reserve(struct rwi_queue *queue, size_t count)
 
 int rwi_queue_push(struct rwi_queue *queue, struct rw_value item)
 {
-    size_t size = size_of(&item);
+    size_t size;
+    const char *data = rw_value_data(&item, &size);
 
     if (size == 0) {
         rw_value_drop(&item);
@@ -88,7 +80,7 @@ int rwi_queue_push(struct rwi_queue *queue, struct rw_value item)
         return RW_ERR_NOMEM;
     }
     queue->count++;
-    *item_at(queue, queue->count - 1) = item;
+    *item_at(queue, queue->count - 1) = (struct rwi_queue_item){item, data, size};
     queue->unsent += size;
     RW_ASSERT(queue->unsent >= size);
     return 0;
@@ -100,11 +92,10 @@ int rwi_queue_parts(const struct rwi_queue *queue, struct iovec *parts)
 
     for (uint32_t i = 0; i < queue->count && count < RWI_QUEUE_PARTS; i++) {
         size_t skip = i == 0 ? queue->sent : 0;
-        size_t size;
-        const char *data = rw_value_data(item_at(queue, i), &size);
+        const struct rwi_queue_item *item = item_at(queue, i);
 
-        RW_ASSERT(size > skip);
-        parts[count++] = (struct iovec){(void *)(uintptr_t)(data + skip), size - skip};
+        RW_ASSERT(item->size > skip);
+        parts[count++] = (struct iovec){(void *)(uintptr_t)(item->data + skip), item->size - skip};
     }
     return count;
 }
@@ -114,11 +105,11 @@ void rwi_queue_consume(struct rwi_queue *queue, size_t size)
     RW_ASSERT(size <= queue->unsent);
     queue->unsent -= size;
     size += queue->sent;
-    while (queue->count > 0 && size >= size_of(item_at(queue, 0))) {
-        struct rw_value *first = item_at(queue, 0);
+    while (queue->count > 0 && size >= item_at(queue, 0)->size) {
+        struct rwi_queue_item *first = item_at(queue, 0);
 
-        size -= size_of(first);
-        rw_value_drop(first);
+        size -= first->size;
+        rw_value_drop(&first->value);
         queue->head = (queue->head + 1) & (queue->capacity - 1);
         queue->count--;
     }

@@ -10,9 +10,16 @@
 
 enum { RWI_QUEUE_PARTS = 64 };
 
+/* Where a value's bytes are is looked up once. */
+struct rwi_queue_item {
+    struct rw_value value;
+    const char *data;
+    size_t size;
+};
+
 struct rwi_queue {
-    struct rw_value *items; /* a ring */
-    uint32_t capacity;      /* a power of two, or 0 */
+    struct rwi_queue_item *items; /* a ring */
+    uint32_t capacity;            /* a power of two, or 0 */
     uint32_t head;
     uint32_t count;
     size_t sent;   /* bytes of the first item that are gone */
@@ -31,6 +38,15 @@ int rwi_queue_reserve(struct rwi_queue *queue, size_t count);
 
 /* The first unsent bytes, as up to RWI_QUEUE_PARTS parts; how many parts. */
 int rwi_queue_parts(const struct rwi_queue *queue, struct iovec *parts);
+
+/* The first unsent bytes in one piece; the queue is not empty. */
+static inline const char *rwi_queue_first(const struct rwi_queue *queue, size_t *size)
+{
+    const struct rwi_queue_item *item = &queue->items[queue->head];
+
+    *size = item->size - queue->sent;
+    return item->data + queue->sent;
+}
 
 /* The first `size` bytes have been sent. */
 void rwi_queue_consume(struct rwi_queue *queue, size_t size);

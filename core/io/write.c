@@ -50,28 +50,33 @@ static void fail_writes(struct rw_socket *socket, int os_errno)
     rwi_queue_clear(&socket->out);
 }
 
-static int64_t send_parts(struct rw_socket *socket, size_t *asked)
+static int64_t send_many(struct rw_socket *socket, size_t *asked)
 {
     const struct rwi_sys *sys = socket->sys;
     struct iovec parts[RWI_QUEUE_PARTS];
     int count = rwi_queue_parts(&socket->out, parts);
 
-    RW_ASSERT(count > 0);
+    RW_ASSERT(count > 1);
     *asked = 0;
     for (int i = 0; i < count; i++) {
         *asked += parts[i].iov_len;
     }
-    if (count == 1) {
-        return sys->send(sys->arg, socket->source.fd, parts[0].iov_base, parts[0].iov_len);
-    }
     return sys->sendv(sys->arg, socket->source.fd, parts, count);
+}
+
+static int64_t send_first(struct rw_socket *socket, size_t *asked)
+{
+    const char *data = rwi_queue_first(&socket->out, asked);
+
+    RW_ASSERT(*asked > 0);
+    return socket->sys->send(socket->sys->arg, socket->source.fd, data, *asked);
 }
 
 static void send_queue(struct rw_socket *socket)
 {
     while (socket->out.count > 0 && (socket->source.ready & RWI_WRITE) != 0) {
         size_t asked;
-        int64_t result = send_parts(socket, &asked);
+        int64_t result = socket->out.count == 1 ? send_first(socket, &asked) : send_many(socket, &asked);
 
         if (result >= 0) {
             RW_ASSERT((size_t)result <= asked);
