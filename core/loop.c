@@ -18,9 +18,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "exec/scope.h"
-#include "exec/task.h"
-#include "exec/waker.h"
+#include "exec/tree.h"
 #include "reactor/sim.h"
 
 enum { POLL_INTERVAL = 61, DEFAULT_BUDGET = 128, LAST_TURNS = 200 };

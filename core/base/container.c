@@ -9,7 +9,7 @@
  * A failure is never stored: pushing one gives its code back, so that a constructor that ran out of memory can be
  * pushed without looking. An error as data (`failed` 0) is an item like others.
  */
-#include "base/container.h"
+#include "base/layout.h"
 
 #include <string.h>
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/container.h"
+#include "base/layout.h"
 
 static uint64_t mix(uint64_t hash, uint64_t word)
 {

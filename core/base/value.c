@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/container.h"
+#include "base/layout.h"
 #include "base/error.h"
 #include "base/refs.h"
 

@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "exec/executor.h"
 #include "exec/future.h"
-#include "exec/task.h"
+#include "exec/tree.h"
 
 struct abortable_future {
     struct rw_future base;

@@ -12,14 +12,12 @@
  *
  * Rejected: raising at once. A loop that swallows the error would never let the loop turn again.
  */
-#include "exec/cancel.h"
+#include "exec/tree.h"
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "exec/executor.h"
 #include "exec/future.h"
-#include "exec/scope.h"
-#include "exec/task.h"
 
 #define FIRST_PAUSE_NS INT64_C(1000000)
 #define LAST_PAUSE_NS INT64_C(1000000000)

@@ -14,8 +14,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "exec/scope.h"
-#include "exec/task.h"
+#include "exec/tree.h"
 
 struct rwi_loop_datum {
     struct rwi_loop_datum *next;

@@ -8,9 +8,8 @@
  */
 #include "base/check.h"
 #include "base/value.h"
-#include "exec/cancel.h"
+#include "exec/tree.h"
 #include "exec/executor.h"
-#include "exec/task.h"
 
 struct join_future {
     struct rw_future base;

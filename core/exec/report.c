@@ -6,8 +6,7 @@
  */
 #include "base/check.h"
 #include "exec/executor.h"
-#include "exec/scope.h"
-#include "exec/task.h"
+#include "exec/tree.h"
 
 static bool visit_scope(struct rw_scope *scope, bool (*visit)(void *arg, const struct rw_task_info *info),
                         void *arg)

@@ -13,14 +13,13 @@
  *
  * What a scope gives back when it is left is decided in scope_exit.c.
  */
-#include "exec/scope.h"
+#include "exec/tree.h"
 
 #include <errno.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "exec/executor.h"
-#include "exec/task.h"
 
 static const bool legal_moves[4][4] = {
     [RWI_SCOPE_OPEN] = {[RWI_SCOPE_JOINING] = true, [RWI_SCOPE_CLOSED] = true},

@@ -13,8 +13,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "exec/executor.h"
-#include "exec/scope.h"
-#include "exec/task.h"
+#include "exec/tree.h"
 
 static bool is_cancellation(const struct rw_value *value)
 {

@@ -15,18 +15,15 @@
  *
  * All of this is plain loads and stores on the loop's thread. Other threads reach a task through its remote cell (waker.c).
  */
-#include "exec/task.h"
+#include "exec/tree.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "exec/cancel.h"
 #include "exec/executor.h"
 #include "exec/future.h"
-#include "exec/scope.h"
-#include "exec/waker.h"
 
 static const bool legal_moves[4][4] = {
     [RW_TASK_QUEUED] = {[RW_TASK_RUNNING] = true, [RW_TASK_DONE] = true},

@@ -12,14 +12,12 @@
  * Rejected: the node and an atomic state word in every task. Tasks that no other thread knows - nearly all - would pay 23
  * instead of 4 ns a cycle, and could not be freed while a stray waker is about (docs/design/0001).
  */
-#include "exec/waker.h"
+#include "exec/tree.h"
 
 #include "base/check.h"
 #include "base/inbox.h"
 #include "base/mem.h"
-#include "exec/cancel.h"
 #include "exec/executor.h"
-#include "exec/task.h"
 
 enum { ASK_WAKE = 1, ASK_CANCEL = 2, DONE = 4 };
 

@@ -10,7 +10,7 @@
  */
 #include "flow/channel.h"
 
-#include "base/container.h"
+#include "base/layout.h"
 #include "exec/executor.h"
 
 /* ---- what may be sent ------------------------------------------------------------------------------------------------ */

@@ -15,10 +15,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "exec/cancel.h"
+#include "exec/tree.h"
 #include "exec/executor.h"
-#include "exec/task.h"
-#include "exec/waker.h"
 
 #include "schedule.h"
 

@@ -2,7 +2,7 @@
  *
  * test_container.c - building lists and maps.
  */
-#include "base/container.h"
+#include "base/layout.h"
 
 #include "test.h"
 

@@ -2,7 +2,7 @@
  *
  * test_scope.c - the tree of scopes: who is cancelled by what, and shields.
  */
-#include "exec/scope.h"
+#include "exec/tree.h"
 
 #include <errno.h>
 

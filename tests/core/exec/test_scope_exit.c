@@ -2,7 +2,7 @@
  *
  * test_scope_exit.c - one outcome out of many: failures of body and children, supervisors, deadlines.
  */
-#include "exec/scope.h"
+#include "exec/tree.h"
 
 #include "script.h"
 

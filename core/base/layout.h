@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * container.h - lists and maps from inside: for container.c, which builds them, and for value.c, equal.c and codec.c,
+ * layout.h - lists and maps from inside: for container.c, which builds them, and for value.c, equal.c and codec.c,
  * which walk them.
  */
-#ifndef RWI_BASE_CONTAINER_H
-#define RWI_BASE_CONTAINER_H
+#ifndef RWI_BASE_LAYOUT_H
+#define RWI_BASE_LAYOUT_H
 
 #include <ropewalk.h>
 
