@@ -131,7 +131,7 @@ static PyObject *sender_close(PyObject *op, PyObject *unused)
 
 static PyObject *done_op(PyObject *op, PyObject *made)
 {
-    PyObject *result = made != NULL ? rwp_op_done(BOX(op)->link.loop, made) : NULL;
+    PyObject *result = made != NULL ? rwp_op_done(BOX(op)->link.state, made) : NULL;
 
     return result;
 }

@@ -16,6 +16,7 @@ void rwp_link_begin(struct rwp_link *link, struct rwp_loop *loop, void *thing, v
     struct rwp_link *ring = &loop->links;
 
     link->loop = loop;
+    link->state = loop->state;
     link->thing = thing;
     link->drop = drop;
     link->next = ring;
@@ -87,7 +88,7 @@ void rwp_link_end(struct rwp_link *link)
 void *rwp_link_thing(struct rwp_link *link)
 {
     if (link->thing == NULL) {
-        PyErr_SetString(link->loop != NULL ? link->loop->state->errors[-RW_ERR_CLOSED] : PyExc_RuntimeError,
+        PyErr_SetString(link->state != NULL ? link->state->errors[-RW_ERR_CLOSED] : PyExc_RuntimeError,
                         "the event loop of this object is closed");
         return NULL;
     }

@@ -74,7 +74,7 @@ static PyObject *listener_aclose(PyObject *op, PyObject *unused)
 {
     PyObject *closed = listener_close(op, unused);
 
-    return closed != NULL ? rwp_op_done(BOX(op)->link.loop, closed) : NULL;
+    return closed != NULL ? rwp_op_done(BOX(op)->link.state, closed) : NULL;
 }
 
 static PyObject *listener_enter(PyObject *op, PyObject *unused)
@@ -92,7 +92,7 @@ static PyObject *listener_exit(PyObject *op, PyObject *args)
 static PyObject *listener_aenter(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    return rwp_op_done(BOX(op)->link.loop, Py_NewRef(op));
+    return rwp_op_done(BOX(op)->link.state, Py_NewRef(op));
 }
 
 static PyObject *listener_aexit(PyObject *op, PyObject *args)

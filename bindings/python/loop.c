@@ -222,6 +222,7 @@ static void end_links(struct rwp_loop *self)
         struct rwp_link *link = self->links.next;
         void *thing = rwp_link_take(link);
 
+        link->loop = NULL; /* the object may outlive us */
         link->drop(thing);
     }
 }

@@ -62,15 +62,16 @@ PyObject *rwp_op_new(struct rwp_loop *loop, struct rw_future *future,
     return (PyObject *)op;
 }
 
-PyObject *rwp_op_done(struct rwp_loop *loop, PyObject *result)
+PyObject *rwp_op_done(struct rwp_state *state, PyObject *result)
 {
-    struct rwp_op *op = result != NULL ? make(loop->state) : NULL;
+    struct rwp_op *op = result != NULL ? make(state) : NULL;
 
     if (op == NULL) {
         Py_XDECREF(result);
         return NULL;
     }
-    op->link.loop = loop;
+    op->link.loop = NULL;
+    op->link.state = state;
     op->link.thing = NULL;
     op->result = result;
     op->state = RWP_OP_DONE;
@@ -90,6 +91,7 @@ PyObject *rwp_op_new_channel(struct rwp_loop *loop, enum rwp_op_kind kind, PyObj
     op->owner = Py_NewRef(owner);
     op->value = value;
     op->link.loop = loop;
+    op->link.state = loop->state;
     op->link.thing = NULL;
     return (PyObject *)op;
 }
@@ -196,7 +198,8 @@ static PySendResult give_result(struct rwp_op *op, PyObject **result)
 /* True in a step of a task of ours; not in one of asyncio's that a factory runs eagerly inside it. */
 static struct rw_context *own_context(struct rwp_op *op)
 {
-    struct rwp_loop *loop = op->link.loop;
+    struct rwp_link *link = op->kind != RWP_OP_PLAIN ? &((struct rwp_box *)op->owner)->link : &op->link;
+    struct rwp_loop *loop = link->thing != NULL ? link->loop : NULL;
     struct rwp_state *state;
 
     if (loop == NULL || loop->cx == NULL || loop->closing) {
@@ -349,7 +352,7 @@ static PyObject *op_aexit(PyObject *self, PyObject *const *args, Py_ssize_t coun
         return NULL;
     }
     Py_DECREF(closed);
-    return rwp_op_done(op->link.loop, Py_NewRef(Py_False));
+    return rwp_op_done(rwp_state_of(self), Py_NewRef(Py_False));
 }
 
 static PyObject *op_repr(PyObject *self)

@@ -39,7 +39,8 @@ struct rwp_state;
 struct rwp_link {
     struct rwp_link *next;
     struct rwp_link *prev;
-    struct rwp_loop *loop; /* borrowed; NULL once the loop is closed */
+    struct rwp_loop *loop; /* borrowed; good while there is a thing, NULL once the loop is closed */
+    struct rwp_state *state;
     void *thing;
     void (*drop)(void *thing);
 };
@@ -211,6 +212,9 @@ PyObject *rwp_object_from(struct rwp_loop *loop, struct rw_value value);
 /* The Python object inside a native of this interpreter, borrowed; NULL when it is another's. */
 PyObject *rwp_native_object(struct rwp_state *state, const struct rw_native *native);
 struct rw_native *rwp_native_new(struct rwp_state *state, PyObject *object);
+/* The Python object (borrowed) that only `value` keeps through a native of this interpreter, so that the collector may count the
+ * value's owner as the object's; NULL when there is none, or when somebody else may hold the native too. */
+PyObject *rwp_sole_object(const struct rw_value *value);
 /* The handle object (sender, stream, task ...) in Python's clothes; takes the value's reference. */
 PyObject *rwp_object_of_handle(struct rwp_loop *loop, struct rw_value *value);
 /* A reference to the core's object that a Python handle stands for, or NULL (no exception). */
@@ -301,7 +305,7 @@ struct rwp_op {
 PyObject *rwp_op_new(struct rwp_loop *loop, struct rw_future *future,
                      PyObject *(*convert)(struct rwp_op *op, struct rw_value *value), PyObject *owner);
 /* An awaitable that is done: `result` is taken. */
-PyObject *rwp_op_done(struct rwp_loop *loop, PyObject *result);
+PyObject *rwp_op_done(struct rwp_state *state, PyObject *result);
 /* Sends and receives that have not begun, so that select can take them apart. `owner` is the Sender or Receiver. */
 PyObject *rwp_op_new_channel(struct rwp_loop *loop, enum rwp_op_kind kind, PyObject *owner,
                              struct rw_value value);
@@ -348,7 +352,8 @@ struct rwp_task {
     PyObject *context;
     PyObject *name; /* NULL: "Task-<number>" */
     PyObject *awaiting;
-    PyObject *result; /* value or exception */
+    PyObject *result;        /* value or exception */
+    struct rw_value outcome; /* what the core keeps of it: borrowed from the core's task, for the collector */
     PyObject *cancel_message;
     PyObject *callbacks; /* NULL, or a list of (callback, context) */
     PyObject *wakeup;    /* the callable that wakes this task; borrows it */

@@ -96,7 +96,7 @@ static PyObject *scope_aenter(PyObject *op, PyObject *unused)
     struct rwp_scope *self = (struct rwp_scope *)op;
 
     (void)unused;
-    return enter(self) == 0 ? rwp_op_done(self->link.loop, Py_NewRef(op)) : NULL;
+    return enter(self) == 0 ? rwp_op_done(PyType_GetModuleState(Py_TYPE(op)), Py_NewRef(op)) : NULL;
 }
 
 /* ---- methods ---------------------------------------------------------------------------------------------------------------- */

@@ -139,7 +139,7 @@ static PyObject *conclude(struct rwp_scope *self, struct rwp_state *state, struc
 /* The scope is joined: leaves it. `thing` was taken from the link. */
 static PyObject *leave(struct rwp_scope *self, struct rw_scope *scope)
 {
-    struct rwp_state *state = self->link.loop->state;
+    struct rwp_state *state = self->link.state;
     struct rw_value out = rw_nil();
     PyObject *result;
     int err;
@@ -230,7 +230,7 @@ PyObject *rwp_scope_aexit(PyObject *op, PyObject *const *args, Py_ssize_t count)
     struct rw_future *join;
 
     if (begun <= 0) {
-        return begun == 0 ? rwp_op_done(self->link.loop, let_through()) : NULL;
+        return begun == 0 ? rwp_op_done(PyType_GetModuleState(Py_TYPE(op)), let_through()) : NULL;
     }
     join = rw_scope_join(self->link.thing, body_value(self->link.loop->state, self->body));
     return rwp_op_new(self->link.loop, join, conclude_join, op);

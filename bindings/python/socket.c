@@ -256,13 +256,13 @@ static PyObject *socket_aclose(PyObject *op, PyObject *unused)
 {
     PyObject *closed = socket_close(op, unused);
 
-    return closed != NULL ? rwp_op_done(BOX(op)->link.loop, closed) : NULL;
+    return closed != NULL ? rwp_op_done(BOX(op)->link.state, closed) : NULL;
 }
 
 static PyObject *socket_aenter(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    return socket_of(op) != NULL ? rwp_op_done(BOX(op)->link.loop, Py_NewRef(op)) : NULL;
+    return socket_of(op) != NULL ? rwp_op_done(BOX(op)->link.state, Py_NewRef(op)) : NULL;
 }
 
 static PyObject *socket_aexit(PyObject *op, PyObject *args)

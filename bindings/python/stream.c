@@ -187,13 +187,13 @@ static PyObject *stream_aclose(PyObject *op, PyObject *unused)
 {
     PyObject *closed = stream_close(op, unused);
 
-    return closed != NULL ? rwp_op_done(BOX(op)->link.loop, closed) : NULL;
+    return closed != NULL ? rwp_op_done(BOX(op)->link.state, closed) : NULL;
 }
 
 static PyObject *stream_aenter(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    return rwp_op_done(BOX(op)->link.loop, Py_NewRef(op));
+    return rwp_op_done(BOX(op)->link.state, Py_NewRef(op));
 }
 
 static PyObject *stream_aexit(PyObject *op, PyObject *args)

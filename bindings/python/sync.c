@@ -117,7 +117,7 @@ static PyObject *semaphore_aexit(PyObject *op, PyObject *args)
     PyObject *released = semaphore_release(op, NULL, 0);
 
     (void)args;
-    return released != NULL ? rwp_op_done(BOX(op)->link.loop, released) : NULL;
+    return released != NULL ? rwp_op_done(BOX(op)->link.state, released) : NULL;
 }
 
 static PyObject *semaphore_get_value(PyObject *op, void *closure)

@@ -334,6 +334,18 @@ PyObject *rwp_task_result(struct rwp_task *self)
 
 /* ---- the object ------------------------------------------------------------------------------------------------------------- */
 
+/* The core's task keeps the outcome, and with an exception all that its frames refer to, this task included. While nobody
+ * else holds the core's task, what it keeps is this object's. */
+static PyObject *kept_by_core(struct rwp_task *self)
+{
+    struct rw_task *task = self->link.thing;
+
+    if (self->state != RWP_TASK_FINISHED || task == NULL || rw_task_object(task)->ref_count != 1) {
+        return NULL;
+    }
+    return rwp_sole_object(&self->outcome);
+}
+
 static int task_traverse(PyObject *op, visitproc visit, void *arg)
 {
     struct rwp_task *self = rwp_task_of(op);
@@ -348,6 +360,9 @@ static int task_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->cancel_message);
     Py_VISIT(self->callbacks);
     Py_VISIT(self->wakeup);
+    PyObject *kept = kept_by_core(self);
+
+    Py_VISIT(kept);
     return 0;
 }
 

@@ -49,6 +49,7 @@ static enum rw_poll end_with_result(struct rwp_task *self, PyObject *result, str
         PyErr_Clear();
         *out = rw_failure(RW_ERR_NOMEM);
     }
+    self->outcome = *out;
     rwp_task_finish(self, RWP_TASK_FINISHED, result, false);
     return RW_READY;
 }
@@ -64,6 +65,7 @@ static enum rw_poll end_with_exception(struct rwp_task *self, struct rw_value *o
         return RW_READY;
     }
     *out = rwp_failure_of(loop->state, exception);
+    self->outcome = *out;
     rwp_task_finish(self, RWP_TASK_FINISHED, exception, true);
     if (rwp_loop_keep_exit(loop, exception)) {
         self->log_traceback = false; /* it ends the program: that is how it is seen */

@@ -82,6 +82,22 @@ struct rw_native *rwp_native_new(struct rwp_state *state, PyObject *object)
     return &native->base;
 }
 
+PyObject *rwp_sole_object(const struct rw_value *value)
+{
+    struct rw_native *native = NULL;
+
+    if (value->kind == RW_KIND_NATIVE) {
+        native = value->as.native;
+    } else if (value->kind == RW_KIND_ERROR && value->as.error != NULL &&
+               !rw_error_is_shared(value->as.error)) {
+        native = rw_error_native(value->as.error);
+    }
+    if (native == NULL || native->vtable != &native_vtable || ((struct rwp_native *)native)->ref_count != 1) {
+        return NULL;
+    }
+    return ((struct rwp_native *)native)->as.object;
+}
+
 PyObject *rwp_native_object(struct rwp_state *state, const struct rw_native *native)
 {
     if (native->vtable != &native_vtable || native->host != state) {
