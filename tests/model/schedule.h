@@ -110,6 +110,18 @@ static inline int schedule_choose(int count)
     return choice->taken;
 }
 
+/* A function of its own, because compilers distrust the locals of whoever calls getcontext. */
+static __attribute__((noinline)) void schedule_prepare(int number)
+{
+    struct schedule_thread *thread = &schedule.threads[number];
+
+    getcontext(&thread->context);
+    thread->context.uc_stack.ss_sp = thread->stack;
+    thread->context.uc_stack.ss_size = sizeof thread->stack;
+    thread->context.uc_link = NULL;
+    makecontext(&thread->context, (void (*)(void))schedule_enter, 1, number);
+}
+
 static inline void schedule_run_once(void)
 {
     int able[SCHEDULE_THREADS];
@@ -120,13 +132,7 @@ static inline void schedule_run_once(void)
     schedule.preemptions = 0;
     schedule.is_stuck = false;
     for (int i = 0; i < schedule.thread_count; i++) {
-        struct schedule_thread *thread = &schedule.threads[i];
-
-        getcontext(&thread->context);
-        thread->context.uc_stack.ss_sp = thread->stack;
-        thread->context.uc_stack.ss_size = sizeof thread->stack;
-        thread->context.uc_link = NULL;
-        makecontext(&thread->context, (void (*)(void))schedule_enter, 1, i);
+        schedule_prepare(i);
     }
     while ((count = schedule_able(able, schedule.last)) > 0 && schedule.depth < SCHEDULE_DEPTH) {
         bool may_stay = able[0] == schedule.last;
