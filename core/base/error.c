@@ -135,6 +135,12 @@ void rw_error_unref(struct rw_error *error)
     }
 }
 
+bool rw_error_is_shared(const struct rw_error *error)
+{
+    RW_REQUIRE(error != NULL);
+    return !rwi_refs_is_one(&error->refs);
+}
+
 int rw_error_code(const struct rw_error *error)
 {
     RW_REQUIRE(error != NULL);

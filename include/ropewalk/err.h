@@ -76,6 +76,9 @@ RW_API struct rw_error *rw_error_copy(const struct rw_error *error);
 RW_API struct rw_error *rw_error_ref(struct rw_error *error);
 RW_API void rw_error_unref(struct rw_error *error);
 
+/* True when more than one reference exists: for hosts whose collector asks who owns what hangs on an error. Any thread. */
+RW_API bool rw_error_is_shared(const struct rw_error *error);
+
 /* Fields. Pointers live as long as the error does. traceback, type and os_errno are NULL / 0 when there is none. */
 RW_API int rw_error_code(const struct rw_error *error);
 RW_API int rw_error_errno(const struct rw_error *error);

@@ -48,6 +48,33 @@ async def tasks() -> None:
     await rounds(body)
 
 
+class Holder:
+    """Keeps its own task, which keeps what its traceback or result refers to: the holder."""
+
+    task: Any = None
+    token: Any = None
+
+
+async def fail_with(holder: Holder) -> None:
+    await rw.yield_now()
+    raise KeyError(id(holder))
+
+
+@test
+async def tasks_in_cycles_are_collected() -> None:
+    async def body(token: Any) -> None:
+        for coroutine in (fail_with, give):
+            holder = Holder()
+            holder.token = token
+            holder.task = rw.spawn(coroutine(holder))
+            try:
+                await holder.task
+            except KeyError:
+                pass
+
+    await rounds(body)
+
+
 @test
 async def failing_tasks() -> None:
     async def body(token: Any) -> None:

@@ -141,6 +141,18 @@ static void every_allocation_may_fail(void)
     test_each_allocation(build_everything);
 }
 
+static void an_error_tells_whether_it_is_shared(void)
+{
+    struct rw_error *error = rw_error_new(RW_ERR_OS, NULL, RW_ORIGIN_C);
+
+    CHECK(!rw_error_is_shared(error));
+    rw_error_ref(error);
+    CHECK(rw_error_is_shared(error));
+    rw_error_unref(error);
+    CHECK(!rw_error_is_shared(error));
+    rw_error_unref(error);
+}
+
 static void unref_takes_null(void)
 {
     rw_error_unref(NULL);
@@ -157,6 +169,7 @@ static const struct test tests[] = {
     TEST(a_long_chain_of_siblings_is_freed_without_the_stack),
     TEST(a_message_ends_at_its_first_zero_byte),
     TEST(every_allocation_may_fail),
+    TEST(an_error_tells_whether_it_is_shared),
     TEST(unref_takes_null),
 };
 
