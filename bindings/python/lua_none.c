@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * lua_none.c - what stands in Lua's place in a build without Lua: names that say how to get one.
+ * lua_none.c - what stands in Lua's place in a build without Lua.
+ *
+ * The names are there in every build, so that a program can ask for Lua and be told how to get it. Invariant: this
+ * file and lua*.c are never both compiled to something.
  */
 #include "rwp.h"
 

@@ -204,47 +204,57 @@ void rwi_channel_close_receiver(struct rw_receiver *end)
 
 struct rw_sender *rw_sender_ref(struct rw_sender *sender)
 {
+    RW_REQUIRE(sender != NULL);
+    RW_ASSERT(sender->channel != NULL);
     rw_object_ref(&sender->object);
     return sender;
 }
 
 struct rw_receiver *rw_receiver_ref(struct rw_receiver *receiver)
 {
+    RW_REQUIRE(receiver != NULL);
+    RW_ASSERT(receiver->channel != NULL);
     rw_object_ref(&receiver->object);
     return receiver;
 }
 
 void rw_sender_unref(struct rw_sender *sender)
 {
+    RW_ASSERT(sender == NULL || sender->channel != NULL);
     rw_object_unref(sender != NULL ? &sender->object : NULL);
 }
 
 void rw_receiver_unref(struct rw_receiver *receiver)
 {
+    RW_ASSERT(receiver == NULL || receiver->channel != NULL);
     rw_object_unref(receiver != NULL ? &receiver->object : NULL);
 }
 
 void rw_sender_close(struct rw_sender *sender)
 {
     RW_REQUIRE(sender != NULL);
+    RW_ASSERT(sender->channel != NULL);
     rwi_channel_close_sender(sender);
 }
 
 void rw_receiver_close(struct rw_receiver *receiver)
 {
     RW_REQUIRE(receiver != NULL);
+    RW_ASSERT(receiver->channel != NULL);
     rwi_channel_close_receiver(receiver);
 }
 
 struct rw_object *rw_sender_object(struct rw_sender *sender)
 {
     RW_REQUIRE(sender != NULL);
+    RW_ASSERT(sender->channel != NULL);
     return &sender->object;
 }
 
 struct rw_object *rw_receiver_object(struct rw_receiver *receiver)
 {
     RW_REQUIRE(receiver != NULL);
+    RW_ASSERT(receiver->channel != NULL);
     return &receiver->object;
 }
 
@@ -254,6 +264,7 @@ bool rw_sender_is_closed(const struct rw_sender *sender)
     bool is_closed;
 
     RW_REQUIRE(sender != NULL);
+    RW_ASSERT(sender->channel != NULL);
     rwi_channel_lock(sender->channel);
     is_closed = sender->is_closed || sender->channel->receiver_count == 0;
     rwi_channel_unlock(sender->channel, &wakes);
@@ -266,6 +277,7 @@ bool rw_receiver_is_closed(const struct rw_receiver *receiver)
     bool is_closed;
 
     RW_REQUIRE(receiver != NULL);
+    RW_ASSERT(receiver->channel != NULL);
     rwi_channel_lock(receiver->channel);
     is_closed = receiver->is_closed || rwi_channel_is_drained(receiver->channel);
     rwi_channel_unlock(receiver->channel, &wakes);
@@ -287,12 +299,14 @@ static size_t count_values(struct rwi_channel *channel)
 size_t rw_receiver_count(const struct rw_receiver *receiver)
 {
     RW_REQUIRE(receiver != NULL);
+    RW_ASSERT(receiver->channel != NULL);
     return count_values(receiver->channel);
 }
 
 size_t rw_sender_count(const struct rw_sender *sender)
 {
     RW_REQUIRE(sender != NULL);
+    RW_ASSERT(sender->channel != NULL);
     return count_values(sender->channel);
 }
 
@@ -306,6 +320,7 @@ size_t rw_sender_capacity(const struct rw_sender *sender)
 struct rw_sender *rw_sender_of(const struct rw_value *value)
 {
     RW_REQUIRE(value != NULL);
+    RW_ASSERT(value->kind <= RW_KIND_NATIVE);
     if (value->kind != RW_KIND_HANDLE ||
         (value->as.handle->type != &local_sender && value->as.handle->type != &shared_sender)) {
         return NULL;
@@ -316,6 +331,7 @@ struct rw_sender *rw_sender_of(const struct rw_value *value)
 struct rw_receiver *rw_receiver_of(const struct rw_value *value)
 {
     RW_REQUIRE(value != NULL);
+    RW_ASSERT(value->kind <= RW_KIND_NATIVE);
     if (value->kind != RW_KIND_HANDLE ||
         (value->as.handle->type != &local_receiver && value->as.handle->type != &shared_receiver)) {
         return NULL;

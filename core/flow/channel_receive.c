@@ -100,6 +100,7 @@ enum rw_poll rwi_channel_receive(struct rw_receiver *end, struct rwi_waiter *wai
     wakes.count = 0;
     rwi_channel_lock(channel);
     RW_ASSERT(waiter->end == end);
+    RW_ASSERT(waiter->state <= RWI_WAITER_FAILED);
     poll = try_receive(end, waiter, out, &wakes);
     if (poll == RW_PENDING) {
         bool is_new = waiter->state == RWI_WAITER_IDLE;
@@ -135,6 +136,7 @@ void rwi_channel_receive_join(struct rw_receiver *end, struct rwi_waiter *waiter
     wakes.count = 0;
     rwi_channel_lock(channel);
     RW_ASSERT(waiter->end == end);
+    RW_ASSERT(waiter->state <= RWI_WAITER_FAILED);
     if (waiter->state == RWI_WAITER_CLAIMED || waiter->state == RWI_WAITER_FAILED) {
         rw_waker_wake(&cx->waker); /* another thread has come between trying and joining */
     } else {
@@ -206,6 +208,7 @@ static enum rw_poll receive_poll(struct rw_future *self, struct rw_context *cx, 
     struct receive_future *receive = (struct receive_future *)self;
 
     RW_ASSERT(receive->loop == cx->loop);
+    RW_ASSERT(receive->receiver->channel != NULL);
     if (rwi_unlikely(!rwi_budget_take(cx))) {
         return RW_PENDING;
     }
@@ -224,6 +227,7 @@ static void receive_drop(struct rw_future *self)
         rwi_channel_leave(receiver->channel, &receive->waiter);
     }
     RW_ASSERT(receive->is_new || !rwi_waiter_is_in_line(&receive->waiter));
+    RW_ASSERT(receive->loop != NULL);
     rwi_loop_release(receive->loop, receive, sizeof *receive);
     rwi_end_unref(&receiver->object);
 }

@@ -18,6 +18,7 @@
 static int bound_error(const struct rw_error *error)
 {
     RW_ASSERT(error != NULL);
+    RW_ASSERT(rw_error_code(error) <= 0);
     if (rw_error_native(error) != NULL) {
         return RW_ERR_TYPE;
     }
@@ -70,6 +71,7 @@ static int bound_to_thread(const struct rw_value *value, int depth)
 int rwi_channel_refuses_slow(const struct rw_value *value)
 {
     RW_ASSERT(rw_is_failure(value) || value->kind >= RW_KIND_LIST);
+    RW_ASSERT(value->kind <= RW_KIND_NATIVE);
     return rw_is_failure(value) ? RW_ERR_INVALID : bound_to_thread(value, 0);
 }
 
@@ -136,6 +138,7 @@ enum rw_poll rwi_channel_send(struct rw_sender *end, struct rwi_waiter *waiter, 
     wakes.count = 0;
     rwi_channel_lock(channel);
     RW_ASSERT(waiter->end == end);
+    RW_ASSERT(waiter->state <= RWI_WAITER_FAILED);
     poll = try_send(end, waiter, false, out, &wakes);
     if (poll == RW_PENDING) {
         rwi_channel_join(channel, waiter, RWI_WAITER_OFFERING, cx);
