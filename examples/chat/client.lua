@@ -2,8 +2,9 @@
 -- client.lua - a chat client as a Lua task; the same one in Python is Client in clients.py.
 local rw = require "ropewalk"
 
--- Says `options.messages` lines, hears until `the end` (or leaves earlier, or is cut off in the middle of a line), and gives what it
--- has heard: {name, joined, left, heard = {seq, ...}, texts = {"name text", ...}, slowest}.
+-- Says `options.messages` lines, hears until `the end` (or leaves earlier, or is cut off in the middle of a
+-- line), and gives what it has heard:
+-- {name, joined, left, heard = {seq, ...}, texts = {"name text", ...}, slowest}.
 return function(port, options, started)
   local conn = assert(rw.tcp.connect("127.0.0.1", port))
   local result = { name = options.name, heard = rw.list {}, texts = rw.list {}, slowest = 0 }

@@ -1,16 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- session.lua - the Lua side of the chat server: one task per client parses its lines, another writes what the room sends.
+-- session.lua - the Lua side of the chat server: one task per client parses its lines, another writes what
+-- the room sends.
 --
--- A client says `JOIN name`, `SAY text`, `LEAVE`; it hears `WELCOME seq`, `MSG seq name text`, `BYE seq`, `ERR text`. The room is
--- a Python task: what a client does goes to it through one channel, what a client hears comes from it through a channel
--- of its own, whose sending end travels inside the join event.
+-- A client says `JOIN name`, `SAY text`, `LEAVE`; it hears `WELCOME seq`, `MSG seq name text`, `BYE seq`,
+-- `ERR text`. The room is a Python task: what a client does goes to it through one channel, what a client
+-- hears comes from it through a channel of its own, whose sending end travels inside the join event.
 local rw = require "ropewalk"
 
 local LINE_MAX = 1024
 local OUTBOX = 32
 
--- Writes until the room closes the outbox. A client that reads slowly makes `write` wait, hence the outbox fill up, hence
--- the room hold its messages back; nobody else notices.
+-- Writes until the room closes the outbox. A client that reads slowly makes `write` wait, hence the outbox
+-- fill up, hence the room hold its messages back; nobody else notices.
 local function write_all(conn, outbox)
   for text in outbox:iter() do
     local ok = conn:write(text)
@@ -88,7 +89,7 @@ local function serve(conn, room)
   conn:close()
 end
 
--- Takes connections, which a C task accepts and puts into `connections`, and serves each in a task of its own.
+-- Takes connections, which a C task accepts and puts into `connections`; serves each in a task of its own.
 return function(connections, room)
   rw.scope(function(scope)
     for conn in connections:iter() do

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Numbers through a channel, squared, and summed: the channel holds two, so the producer waits for the consumer.
+-- Numbers through a channel, squared, and summed: it holds two, so the producer waits for the consumer.
 local rw = require "ropewalk"
 
 rw.run(function()
