@@ -150,7 +150,8 @@ RW_API struct rw_promise *rw_promise_new(struct rw_loop *loop);
 RW_API struct rw_promise *rw_promise_ref(struct rw_promise *promise);
 RW_API void rw_promise_unref(struct rw_promise *promise);
 RW_API struct rw_object *rw_promise_object(struct rw_promise *promise);
-RW_API struct rw_promise *rw_promise_of(const struct rw_value *value); /* borrowed; NULL when it is no promise */
+RW_API struct rw_promise *rw_promise_of(
+    const struct rw_value *value); /* borrowed; NULL when it is no promise */
 
 /* Completes it and wakes who waits. Takes `value` (which may be a failure). RW_ERR_STATE when it is complete already.
  * When the last reference that could complete it goes, the futures fail with RW_ERR_BROKEN: rw_promise_abandon. */
