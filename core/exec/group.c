@@ -3,8 +3,8 @@
  * group.c - the waker of each child puts it on the group's woken list and wakes the group's own task.
  *
  * Invariant: a child is in `children` while it lives, and in `woken` (or in the list of the poll that is running) when it
- * must be polled; a fresh child is woken. One poll looks at each woken child once, so a child that wakes itself waits for
- * the next poll. A child whose waker was cloned may be woken from anywhere by the parent's waker alone: it is polled
+ * must be polled; a fresh child is woken. One call of rwi_group_next looks at each woken child once, so a child that wakes
+ * itself waits for the next call. A child whose waker was cloned may be woken from anywhere by the parent's waker alone: it is polled
  * each time.
  */
 #include "exec/group.h"

@@ -43,7 +43,7 @@ RW_API void rw_abortable_abort(struct rw_abortable *handle);
 RW_API void rw_abortable_unref(struct rw_abortable *handle);
 
 /* Runs the future to its end even when the task around it is cancelled (rw_task_await then polls it on), until
- * `deadline_ns`, after which a cancellation reaches it again. */
+ * `deadline_ns`, after which a cancellation reaches it again. With a deadline that has passed it is `future` itself. */
 RW_API struct rw_future *rw_shield(struct rw_loop *loop, struct rw_future *future, int64_t deadline_ns);
 
 /* Async recursion: a future that is made only when first polled, by make(arg). */

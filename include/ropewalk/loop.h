@@ -82,7 +82,8 @@ RW_API struct rw_loop *rw_loop_new(const struct rw_loop_options *options);
  * and wakers that others still hold stay safe and do nothing. Takes NULL. */
 RW_API void rw_loop_free(struct rw_loop *loop);
 
-/* Runs `future` (taken) to its end and writes its value or failure. Returns 0, RW_ERR_STATE inside a turn,
+/* Runs `future` (taken) to its end and writes its value or failure. Returns 0, RW_ERR_STATE inside a turn or in a forked
+ * child, RW_ERR_THREAD on another thread, RW_ERR_NOMEM,
  * RW_ERR_DEADLOCK when nothing is left that could wake anyone (the future is dropped), or what a wait hook returned. */
 RW_API int rw_block_on(struct rw_loop *loop, struct rw_future *future, struct rw_value *out);
 
@@ -122,7 +123,7 @@ RW_API bool rw_loop_unqueue(struct rw_loop *loop, struct rw_job *job);
 
 /* Makes an unarmed timer in the caller's memory. `fire` runs inside a turn and must not enter a script. */
 RW_API void rw_timer_init(struct rw_timer *timer, void (*fire)(struct rw_timer *self, struct rw_loop *loop));
-/* Arms or re-arms; 0 or RW_ERR_NOMEM. disarm takes an unarmed timer too. */
+/* Arms or re-arms; 0, RW_ERR_NOMEM, or RW_ERR_CLOSED once the loop has begun to end. disarm takes an unarmed timer too. */
 RW_API int rw_timer_arm(struct rw_loop *loop, struct rw_timer *timer, int64_t deadline_ns);
 RW_API void rw_timer_disarm(struct rw_loop *loop, struct rw_timer *timer);
 

@@ -53,7 +53,8 @@ struct rw_task_info {
 
 RW_BEGIN_DECLS
 
-/* Spawns `future` (taken) and gives a reference to the task; NULL on no memory. Without options->scope the task belongs to
+/* Spawns `future` (taken) and gives a reference to the task; NULL with errno ENOMEM, or EINVAL where options->scope or the
+ * loop has ended. Without options->scope the task belongs to
  * the loop's root scope: it outlives its spawner, is cancelled when the loop ends, and its failure is kept for who
  * joins it. When a failed task goes away unjoined, the loop's rw_loop_set_unhandled hook is told. */
 RW_API struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future,
@@ -79,7 +80,8 @@ RW_API void rw_task_cancel(struct rw_task *task, const char *reason);
 /* Takes back rw_task_cancel before it was delivered... a level cancel stays until uncancelled; true if it was set. */
 RW_API bool rw_task_uncancel(struct rw_task *task);
 
-/* A handle that cancels from any thread; counted. cancel returns 0 or RW_ERR_CLOSED when the task is done or gone. */
+/* A handle that cancels from any thread; counted. cancel returns 0 or RW_ERR_CLOSED when the task is done or gone. It does
+ * not keep a loop from being idle: a task that only such a handle could end is a deadlock. */
 RW_API struct rw_abort_handle *rw_task_abort_handle(struct rw_task *task);
 RW_API struct rw_abort_handle *rw_abort_handle_ref(struct rw_abort_handle *handle);
 RW_API void rw_abort_handle_unref(struct rw_abort_handle *handle);
@@ -95,7 +97,7 @@ RW_API bool rw_task_is_cancelled(
     const struct rw_task *task); /* cancelled now, by itself or by a scope it is in */
 RW_API struct rw_loop *rw_task_loop(const struct rw_task *task);
 RW_API struct rw_scope *rw_task_scope(
-    const struct rw_task *task); /* the innermost scope it has entered, or its parent */
+    const struct rw_task *task); /* the innermost scope it has entered, or its parent; NULL once it is done */
 RW_API struct rw_object *rw_task_object(struct rw_task *task);
 RW_API struct rw_task *rw_task_of(const struct rw_value *value); /* borrowed; NULL when it is no task */
 /* The outcome of a done task; borrowed, NULL before. Marks it as seen. */
