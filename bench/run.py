@@ -58,7 +58,11 @@ def have_module(name: str, missing: Missing) -> bool:
 
 
 def run_c(settings: Settings, missing: Missing) -> dict[str, list[float]]:
-    programs = [Program("micro", [bench_path("micro")]), Program("tokio", [TOKIO])]
+    programs = [
+        Program("floor", [bench_path("floor")]),
+        Program("micro", [bench_path("micro")]),
+        Program("tokio", [TOKIO]),
+    ]
     return run_in_turns(programs, settings.rounds, missing)
 
 
