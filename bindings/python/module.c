@@ -78,7 +78,8 @@ static int take_current_task(struct rwp_state *state)
 #endif
 }
 
-static int take_asyncio(struct rwp_state *state)
+/* The weak set of tasks up to 3.13; from 3.14 on a list that only asyncio's own functions reach. */
+static int take_task_set(struct rwp_state *state)
 {
 #if PY_VERSION_HEX < 0x030C0000
     const char *all = "_all_tasks";
@@ -86,6 +87,23 @@ static int take_asyncio(struct rwp_state *state)
     const char *all = "_scheduled_tasks";
 #endif
 
+#if PY_VERSION_HEX < 0x030E0000
+    if (take(&state->scheduled_tasks, "asyncio.tasks", all) < 0) {
+        return -1;
+    }
+    state->scheduled_data = PyObject_GetAttrString(state->scheduled_tasks, "data");
+    return state->scheduled_data != NULL ? 0 : -1;
+#else
+    (void)all;
+    if (take(&state->register_task, "asyncio.tasks", "_register_task") < 0) {
+        return -1;
+    }
+    return take(&state->unregister_task, "asyncio.tasks", "_unregister_task");
+#endif
+}
+
+static int take_asyncio(struct rwp_state *state)
+{
     if (take(&state->cancelled_error, "asyncio.exceptions", "CancelledError") < 0 ||
         take(&state->invalid_state_error, "asyncio.exceptions", "InvalidStateError") < 0 ||
         take(&state->exception_group, "builtins", "BaseExceptionGroup") < 0 ||
@@ -93,11 +111,10 @@ static int take_asyncio(struct rwp_state *state)
         take(&state->iscoroutine, "asyncio.coroutines", "iscoroutine") < 0 ||
         take(&state->get_running_loop, "asyncio.events", "_get_running_loop") < 0 ||
         take(&state->wrap_awaitable, "ropewalk._await", "wrap_awaitable") < 0 ||
-        take(&state->scheduled_tasks, "asyncio.tasks", all) < 0 || take_current_task(state) < 0) {
+        take_current_task(state) < 0) {
         return -1;
     }
-    state->scheduled_data = PyObject_GetAttrString(state->scheduled_tasks, "data");
-    return state->scheduled_data != NULL ? 0 : -1;
+    return take_task_set(state);
 }
 
 static int exec_module(PyObject *module)

@@ -133,6 +133,8 @@ struct rwp_state {
     PyObject *get_running_loop; /* asyncio's, None when there is none */
     PyObject *current_tasks;    /* dict up to 3.13 */
     PyObject *swap_current_task;
+    PyObject *register_task; /* from 3.14 on */
+    PyObject *unregister_task;
     PyObject *scheduled_tasks; /* asyncio's weak set of foreign tasks */
     PyObject *scheduled_data;  /* the set inside it */
     PyObject *wrap_awaitable;  /* async def: awaits its argument */
@@ -357,7 +359,7 @@ struct rwp_task {
     PyObject *cancel_message;
     PyObject *callbacks; /* NULL, or a list of (callback, context) */
     PyObject *wakeup;    /* the callable that wakes this task; borrows it */
-    PyObject *scheduled; /* the weak reference in asyncio's set */
+    PyObject *scheduled; /* the weak reference in asyncio's set; from 3.14 on True while registered */
     uint64_t number;
     uint32_t cancelling;
     uint8_t state;

@@ -18,6 +18,13 @@
  * directly into the set inside it, and out again when the task is done. */
 int rwp_task_register(struct rwp_state *state, struct rwp_task *self)
 {
+    if (state->register_task != NULL) {
+        PyObject *done = PyObject_CallOneArg(state->register_task, rwp_task_object(self));
+
+        self->scheduled = done != NULL ? Py_NewRef(Py_True) : NULL;
+        Py_XDECREF(done);
+        return done != NULL ? 0 : -1;
+    }
     self->scheduled = PyWeakref_NewRef(rwp_task_object(self), NULL);
     if (self->scheduled == NULL) {
         return -1;
@@ -27,7 +34,15 @@ int rwp_task_register(struct rwp_state *state, struct rwp_task *self)
 
 void rwp_task_unregister(struct rwp_state *state, struct rwp_task *self)
 {
-    if (self->scheduled != NULL) {
+    if (self->scheduled == Py_True) {
+        PyObject *done = PyObject_CallOneArg(state->unregister_task, rwp_task_object(self));
+
+        if (done == NULL) {
+            PyErr_Clear();
+        }
+        Py_XDECREF(done);
+        Py_CLEAR(self->scheduled);
+    } else if (self->scheduled != NULL) {
         if (state->scheduled_data != NULL && PySet_Discard(state->scheduled_data, self->scheduled) < 0) {
             PyErr_Clear();
         }
@@ -398,8 +413,8 @@ static void task_dealloc(PyObject *op)
     }
     PyObject_GC_UnTrack(op);
     PyObject_ClearWeakRefs(op);
-    if (state != NULL) {
-        rwp_task_unregister(state, self);
+    if (state != NULL && self->scheduled != Py_True) {
+        rwp_task_unregister(state, self); /* never handed to the executor */
     }
     rwp_link_end(&self->link);
     (void)task_clear(op);

@@ -325,6 +325,7 @@ static void drop_task(struct rw_future *future)
 
     leave_list(self);
     self->queued = false;
+    rwp_task_unregister(rwp_task_loop(self)->state, self);
     if (self->state == RWP_TASK_PENDING && !rwp_task_loop(self)->closing) {
         PyObject *closed =
             PyObject_CallMethodNoArgs(self->coro, rwp_task_loop(self)->state->names[RWP_N_CLOSE]);

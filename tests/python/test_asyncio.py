@@ -222,6 +222,7 @@ def every_way_to_start_works() -> None:
 @test
 def a_keyboard_interrupt_ends_the_program_cleanly() -> None:
     cleaned = []
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
 
     async def body() -> None:
         asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
