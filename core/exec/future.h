@@ -14,11 +14,13 @@ enum { RWI_FUTURE_STATE_BITS = RW_FUTURE_POLLED | RW_FUTURE_DONE | RW_FUTURE_CAN
 /* The polls that are not plain: after a cancel, and misuse. */
 enum rw_poll rwi_poll_slow(struct rw_future *future, struct rw_context *cx, struct rw_value *out);
 
-/* True when the future stands where it was first polled (checked builds). */
+/* True when the future stands where it was first polled (checked builds). A caller that is not checked keeps no address. */
 static inline bool rwi_future_is_pinned(const struct rw_future *future)
 {
 #if RW_CHECK_LEVEL >= 2
-    return (future->state & ~(uintptr_t)RWI_FUTURE_STATE_BITS) == (uintptr_t)future;
+    uintptr_t address = future->state & ~(uintptr_t)RWI_FUTURE_STATE_BITS;
+
+    return address == 0 || address == (uintptr_t)future;
 #else
     (void)future;
     return true;

@@ -81,21 +81,26 @@ enum rw_future_state { RW_FUTURE_POLLED = 1, RW_FUTURE_DONE = 2, RW_FUTURE_CANCE
 
 RW_BEGIN_DECLS
 
-/* The part of rw_poll for first polls, cancelled futures, checked builds, and misuse. */
+/* The part of rw_poll for cancelled futures, checked builds, and misuse. */
 RW_API enum rw_poll rw_poll_slow(struct rw_future *future, struct rw_context *cx, struct rw_value *out);
 
 /* Polls a future. Requires that it is not done. */
 static inline enum rw_poll rw_poll(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
 {
-    if (future->state != RW_FUTURE_POLLED) {
+#if defined(RW_CHECK_LEVEL) && RW_CHECK_LEVEL >= 2
+    return rw_poll_slow(future, cx, out);
+#else
+    if ((future->state & ~(uintptr_t)RW_FUTURE_POLLED) != 0) {
         return rw_poll_slow(future, cx, out);
     }
+    future->state = RW_FUTURE_POLLED;
     enum rw_poll poll = future->vtable->poll(future, cx, out);
 
     if (poll == RW_READY) {
         future->state |= RW_FUTURE_DONE;
     }
     return poll;
+#endif
 }
 
 /* Requests the end of a polled future; the second call does nothing. A future not yet polled, or without a cancel
