@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.events
+import contextvars
 import os
 import selectors
 import signal
@@ -94,9 +95,19 @@ class EventLoop(LoopBase, _Base):  # type: ignore[misc]  # LoopBase's methods re
         else:
             watch.set(reader, writer)
 
-    def _add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> Handle:
+    def _handle_in(
+        self, context: contextvars.Context | None, callback: Callable[..., Any], args: tuple[Any, ...]
+    ) -> Handle:
+        """A handle for a descriptor; transports of Python 3.15 and later bring the context to run it in."""
+        if context is None:
+            return self._make_handle(callback, *args)
+        return self._make_handle(context.run, callback, *args)
+
+    def _add_reader(
+        self, fd: Any, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+    ) -> Handle:
         self._check_closed()  # type: ignore[attr-defined]
-        handle = self._make_handle(callback, *args)
+        handle = self._handle_in(context, callback, args)
         number, watch = self._watch_of(fd)
         if watch is None:
             watch = self._watches[number] = self._watch(number)
@@ -116,9 +127,11 @@ class EventLoop(LoopBase, _Base):  # type: ignore[misc]  # LoopBase's methods re
         self._apply(number, watch, None, watch.writer)
         return True
 
-    def _add_writer(self, fd: Any, callback: Callable[..., Any], *args: Any) -> Handle:
+    def _add_writer(
+        self, fd: Any, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+    ) -> Handle:
         self._check_closed()  # type: ignore[attr-defined]
-        handle = self._make_handle(callback, *args)
+        handle = self._handle_in(context, callback, args)
         number, watch = self._watch_of(fd)
         if watch is None:
             watch = self._watches[number] = self._watch(number)
