@@ -10,7 +10,8 @@ PYTHON_FILES := $(wildcard setup.py) $(wildcard tools python tests bench example
 
 # Clang parses everything a second time, for its warnings only: one stamp per source and, for bindings, per host.
 CLANG_FLAGS = -fsyntax-only -std=gnu11 $(filter-out -Werror,$(WARNINGS)) -Werror -DRW_CHECK_LEVEL=3
-CLANG_CHECKED := $(CORE_SRC:%.c=build/clang/%.ok) $(HOST_SRC:%.c=build/clang/%.ok) $(TEST_C:%.c=build/clang/%.ok) $(EXAMPLE_SRC:%.c=build/clang/%.ok) $(BENCH_PROGRAMS:build/bench/%=build/clang/bench/c/%.ok) \
+CLANG_CHECKED := $(CORE_SRC:%.c=build/clang/%.ok) $(HOST_SRC:%.c=build/clang/%.ok) $(TEST_C:%.c=build/clang/%.ok) $(EXAMPLE_SRC:%.c=build/clang/%.ok) $(patsubst build/bench/%,build/clang/bench/c/%.ok,$(filter-out build/bench/bare-%,$(BENCH_PROGRAMS))) \
+    $(foreach abi,$(LUAS),build/clang/lua-$(abi)/bench/lua/bare.ok) \
     $(foreach abi,$(LUAS),$(LUA_BINDING_SRC:%.c=build/clang/lua-$(abi)/%.ok)) \
     $(foreach version,$(PYTHONS),$(PYTHON_BINDING_SRC:%.c=build/clang/python-$(version)/%.ok))
 

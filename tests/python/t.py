@@ -68,7 +68,9 @@ def run_one(test: Test) -> None:
 def main(module: types.ModuleType | None = None) -> None:
     """Run the tests of a module (its functions in the order of their lines) and exit."""
     module = module or sys.modules["__main__"]
-    tests = [value for name, value in vars(module).items() if getattr(value, "is_test", False) and not name.startswith("_")]
+    tests = [
+        value for name, value in vars(module).items() if getattr(value, "is_test", False) and not name.startswith("_")
+    ]
     counts = [0, 0, 0]
     for test in tests:
         if len(sys.argv) > 1 and sys.argv[1] not in test.__name__:

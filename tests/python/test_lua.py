@@ -26,7 +26,22 @@ async def python_awaits_a_lua_function() -> None:
 @test
 async def values_keep_their_types_there_and_back() -> None:
     echo = identity(rw.Lua())
-    for value in (None, True, False, 0, -1, 2**63 - 1, -(2**63), 0.5, -0.0, math.inf, "text", "ü€😀", "", [1, [2, "x"]]):
+    for value in (
+        None,
+        True,
+        False,
+        0,
+        -1,
+        2**63 - 1,
+        -(2**63),
+        0.5,
+        -0.0,
+        math.inf,
+        "text",
+        "ü€😀",
+        "",
+        [1, [2, "x"]],
+    ):
         back = await echo(value)
         assert back == value and type(back) is type(value), (value, back)
     assert await echo(b"\xff\x00") == b"\xff\x00"
@@ -155,7 +170,9 @@ async def one_channel_carries_values_both_ways() -> None:
     await sending
 
     tx, rx = rw.channel(1)
-    collect = lua.eval("function(rx) local t = {} for v in rx:iter() do t[#t + 1] = math.type(v) or type(v) end return t end")
+    collect = lua.eval(
+        "function(rx) local t = {} for v in rx:iter() do t[#t + 1] = math.type(v) or type(v) end return t end"
+    )
     collecting = rw.spawn(collect(rx))
     for value in (1, 1.5, "x", b"\xff", [1], {"a": 1}):
         await tx.send(value)
@@ -230,7 +247,9 @@ async def a_lua_deadline_holds_in_python() -> None:
     async def wait() -> None:
         await rw.sleep(3600)
 
-    call = rw.Lua().eval('function(w) local rw = require("ropewalk") return rw.timeout(0.01, function() rw.await(w()) end) end')
+    call = rw.Lua().eval(
+        'function(w) local rw = require("ropewalk") return rw.timeout(0.01, function() rw.await(w()) end) end'
+    )
     assert list(await call(wait))[:2] == [None, "timeout"]
 
 
