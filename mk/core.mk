@@ -5,8 +5,9 @@
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-# One line per step; V=1 shows the commands.
-say = $(if $(V),,@echo '  $(1)  $@';)
+# One line per step; V=1 shows the commands, -s nothing.
+is_silent := $(findstring s,$(filter-out -%,$(firstword $(MAKEFLAGS))))
+say = $(if $(V),,@$(if $(is_silent),,echo '  $(1)  $@';))
 COMPILE = $(call say,CC) $(CCACHE) $(CC)
 LINK = $(call say,LD) $(CC)
 
