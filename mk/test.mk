@@ -118,7 +118,7 @@ SEEDS ?= 10000
 SIM_PROGRAM := $(filter %/sim/test_seeds,$(call programs,checked,core))
 sim_lines = $(foreach part,0 1 2 3,$(foreach program,$(SIM_PROGRAM),sim/seeds-$(part)~|~1200~|~RW_SEEDS=$(shell expr $(SEEDS) / 4)~RW_SEED_FIRST=$(shell expr $(SEEDS) / 4 '*' $(part) + 1)~$(program)))
 
-tools_lines = $(foreach test,$(sort $(wildcard tests/tools/test_*.py)),tools/$(basename $(notdir $(test)))~|~300~|~PYTHONPATH=tools:tests/tools~CC=$(CC)~$(PYTHON)~$(test))
+tools_lines = $(foreach test,$(sort $(wildcard tests/tools/test_*.py)),tools/$(basename $(notdir $(test)))~|~900~|~PYTHONPATH=tools:tests/tools~CC=$(CC)~$(PYTHON)~$(test))
 
 .PHONY: suites
 suites:

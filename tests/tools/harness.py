@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any
 
 
 class Checkout:
@@ -28,32 +28,41 @@ class Checkout:
         self._directory.cleanup()
 
 
+class Reporter(unittest.TestResult):
+    """Prints each outcome when it is known. What fails outside of a test (setUpClass) is a failure of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed = self.failed = self.skips = 0
+
+    @staticmethod
+    def name(test: unittest.TestCase) -> str:
+        return test.id().removeprefix("__main__.")
+
+    def addSuccess(self, test: unittest.TestCase) -> None:
+        self.passed += 1
+        print(f"ok {self.name(test)}")
+
+    def addFailure(self, test: unittest.TestCase, err: Any) -> None:
+        super().addFailure(test, err)
+        self.failed += 1
+        print(f"not ok {self.name(test)}")
+        print("".join(f"# {line}\n" for line in self.failures[-1][1].splitlines()), end="")
+
+    addError = addFailure
+
+    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:
+        if err is not None:
+            self.addFailure(subtest, err)
+
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
+        self.skips += 1
+        print(f"skip {self.name(test)} {reason}")
+
+
 def main() -> None:
     """Prints `ok NAME` / `not ok NAME` / `skip NAME reason` lines and the totals; exits."""
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
-    names = [str(test.id()).removeprefix("__main__.") for test in _flat(suite)]
-    result = unittest.TextTestRunner(stream=io.StringIO(), verbosity=0).run(suite)
-    bad = {test.id().removeprefix("__main__."): text for test, text in result.failures + result.errors}
-    skipped = {test.id().removeprefix("__main__."): reason for test, reason in result.skipped}
-    for name in names:
-        if name in bad:
-            print(f"not ok {name}")
-            print("".join(f"# {line}\n" for line in bad[name].splitlines()), end="")
-        elif name in skipped:
-            print(f"skip {name} {skipped[name]}")
-        else:
-            print(f"ok {name}")
-    # A failure outside of any test (setUpClass, an import) has a name of its own.
-    failed = len(bad)
-    print(f"{len(names) - len(set(names) & set(bad)) - len(skipped)} passed, {failed} failed, {len(skipped)} skipped")
-    sys.exit(1 if failed else 0)
-
-
-def _flat(suite: unittest.TestSuite) -> list[unittest.TestCase]:
-    found: list[unittest.TestCase] = []
-    for test in suite:
-        if isinstance(test, unittest.TestSuite):
-            found.extend(_flat(test))
-        else:
-            found.append(test)
-    return found
+    reporter = Reporter()
+    unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"]).run(reporter)
+    print(f"{reporter.passed} passed, {reporter.failed} failed, {reporter.skips} skipped")
+    sys.exit(1 if reporter.failed else 0)
