@@ -78,13 +78,6 @@ static struct rw_value call_object(lua_State *L, struct rwp_home *home)
     return value_of(home, result);
 }
 
-static int foreign_call(lua_State *L)
-{
-    struct rw_value value = call_object(L, home_of(L));
-
-    return answer(L, &value);
-}
-
 /* A text key is an attribute, anything else a subscript. */
 static struct rw_value get_from(lua_State *L, struct rwp_home *home)
 {
@@ -98,13 +91,6 @@ static struct rw_value get_from(lua_State *L, struct rwp_home *home)
     Py_XDECREF(object);
     Py_XDECREF(key);
     return value_of(home, result);
-}
-
-static int foreign_index(lua_State *L)
-{
-    struct rw_value value = get_from(L, home_of(L));
-
-    return answer(L, &value);
 }
 
 static struct rw_value set_in(lua_State *L, struct rwp_home *home)
@@ -124,14 +110,6 @@ static struct rw_value set_in(lua_State *L, struct rwp_home *home)
     return value_of(home, err == 0 ? Py_NewRef(Py_None) : NULL);
 }
 
-static int foreign_newindex(lua_State *L)
-{
-    struct rw_value value = set_in(L, home_of(L));
-
-    (void)answer(L, &value);
-    return 0;
-}
-
 static struct rw_value text_of(lua_State *L, struct rwp_home *home)
 {
     PyObject *object = object_at(L, home, 1);
@@ -139,13 +117,6 @@ static struct rw_value text_of(lua_State *L, struct rwp_home *home)
 
     Py_XDECREF(object);
     return value_of(home, text);
-}
-
-static int foreign_tostring(lua_State *L)
-{
-    struct rw_value value = text_of(L, home_of(L));
-
-    return answer(L, &value);
 }
 
 static struct rw_value length_of(lua_State *L, struct rwp_home *home)
@@ -157,26 +128,50 @@ static struct rw_value length_of(lua_State *L, struct rwp_home *home)
     return value_of(home, size >= 0 ? PyLong_FromSsize_t(size) : NULL);
 }
 
-static int foreign_length(lua_State *L)
-{
-    struct rw_value value = length_of(L, home_of(L));
-
-    return answer(L, &value);
-}
-
 static struct rw_value import_named(lua_State *L, struct rwp_home *home)
 {
-    const char *name = lua_tostring(L, 1);
+    PyObject *name = object_at(L, home, 1);
+    PyObject *module = NULL;
 
-    return value_of(home, PyImport_ImportModule(name));
+    if (name != NULL && PyUnicode_Check(name)) {
+        module = PyImport_Import(name);
+    } else if (name != NULL) {
+        PyErr_SetString(PyExc_TypeError, "import takes the name of a module");
+    }
+    Py_XDECREF(name);
+    return value_of(home, module);
 }
 
-static int python_import(lua_State *L)
+/* The same as [key] in Python, whatever the key. */
+static struct rw_value get_item(lua_State *L, struct rwp_home *home)
 {
-    struct rw_value value;
+    PyObject *object = object_at(L, home, 1);
+    PyObject *key = object != NULL ? object_at(L, home, 2) : NULL;
+    PyObject *result = key != NULL ? PyObject_GetItem(object, key) : NULL;
 
-    luaL_checkstring(L, 1);
-    value = import_named(L, home_of(L));
+    Py_XDECREF(object);
+    Py_XDECREF(key);
+    return value_of(home, result);
+}
+
+/* What Lua calls: the half that touches Python is the second upvalue. */
+struct action {
+    struct rw_value (*run)(lua_State *L, struct rwp_home *home);
+};
+
+static const struct action call_action = {call_object};
+static const struct action get_action = {get_from};
+static const struct action set_action = {set_in};
+static const struct action text_action = {text_of};
+static const struct action length_action = {length_of};
+static const struct action import_action = {import_named};
+static const struct action item_action = {get_item};
+
+static int act(lua_State *L)
+{
+    const struct action *action = lua_touserdata(L, lua_upvalueindex(2));
+    struct rw_value value = action->run(L, home_of(L));
+
     return answer(L, &value);
 }
 
@@ -214,10 +209,11 @@ static struct rw_future *await_native(void *arg, struct rw_native *native)
 
 /* ---- the module --------------------------------------------------------------------------------------------------------------- */
 
-static void set_function(lua_State *L, struct rwp_home *home, const char *name, lua_CFunction function)
+static void set_action_as(lua_State *L, struct rwp_home *home, const char *name, const struct action *action)
 {
     lua_pushlightuserdata(L, home);
-    lua_pushcclosure(L, function, 1);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)action);
+    lua_pushcclosure(L, act, 2);
     lua_setfield(L, -2, name);
 }
 
@@ -227,10 +223,9 @@ static int python_open(lua_State *L)
     struct rw_value builtins = value_of(home, PyImport_ImportModule("builtins"));
 
     lua_newtable(L);
-    set_function(L, home, "import", python_import);
-    set_function(L, home, "str", foreign_tostring);
-    set_function(L, home, "getitem", foreign_index);
-    set_function(L, home, "setitem", foreign_newindex);
+    set_action_as(L, home, "import", &import_action);
+    set_action_as(L, home, "str", &text_action);
+    set_action_as(L, home, "getitem", &item_action);
     (void)rwl_push_value(L, &builtins);
     rw_value_drop(&builtins);
     lua_setfield(L, -2, "builtins");
@@ -242,14 +237,16 @@ static int add_protected(lua_State *L)
     struct rwp_home *home = lua_touserdata(L, 1);
 
     rwl_push_foreign_metatable(L);
-    set_function(L, home, "__call", foreign_call);
-    set_function(L, home, "__index", foreign_index);
-    set_function(L, home, "__newindex", foreign_newindex);
-    set_function(L, home, "__tostring", foreign_tostring);
-    set_function(L, home, "__len", foreign_length);
+    set_action_as(L, home, "__call", &call_action);
+    set_action_as(L, home, "__index", &get_action);
+    set_action_as(L, home, "__newindex", &set_action);
+    set_action_as(L, home, "__tostring", &text_action);
+    set_action_as(L, home, "__len", &length_action);
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "preload");
-    set_function(L, home, "ropewalk.python", python_open);
+    lua_pushlightuserdata(L, home);
+    lua_pushcclosure(L, python_open, 1);
+    lua_setfield(L, -2, "ropewalk.python");
     return 0;
 }
 

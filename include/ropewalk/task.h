@@ -31,9 +31,8 @@ enum rw_task_class {
 };
 
 struct rw_spawn_options {
-    const char *name; /* copied; NULL: none */
-    struct rw_scope
-        *scope; /* the parent; NULL: the spawning task's current scope's loop root, see rw_spawn */
+    const char *name;       /* copied; NULL: none */
+    struct rw_scope *scope; /* the parent; NULL: the loop's root scope, see rw_spawn */
     enum rw_task_class task_class;
     /* Called once when the task is done, before joiners are woken, on the loop's thread; must not enter a script.
      * `value` is the outcome, borrowed. For hosts that keep their own task object. */
@@ -77,7 +76,7 @@ RW_API struct rw_future *rw_task_join_owned(struct rw_task *task);
  * A coroutine future whose vtable has a cancel function is only told (edge), the rest is its own affair. */
 RW_API void rw_task_cancel(struct rw_task *task, const char *reason);
 
-/* Takes back rw_task_cancel before it was delivered... a level cancel stays until uncancelled; true if it was set. */
+/* Takes rw_task_cancel back: later awaits succeed again, what was delivered stays delivered. True if it was set. */
 RW_API bool rw_task_uncancel(struct rw_task *task);
 
 /* A handle that cancels from any thread; counted. cancel returns 0 or RW_ERR_CLOSED when the task is done or gone. It does

@@ -114,6 +114,22 @@ async def lua_sees_python_modules_and_attributes() -> None:
 
 
 @test
+async def lua_reads_subscripts_and_misuse_is_an_error() -> None:
+    call = rw.Lua().execute(
+        """
+        local py = require "ropewalk.python"
+        return function(thing) return py.getitem(thing, "key"), (select(2, pcall(py.import, 5))) end"""
+    )
+
+    class Thing:
+        def __getitem__(self, key: str) -> str:
+            return key.upper()
+
+    item, error = await call(Thing())
+    assert item == "KEY" and isinstance(error, TypeError)
+
+
+@test
 async def a_lua_error_crosses_with_message_and_traceback() -> None:
     lua = rw.Lua()
     fails = lua.execute("local function deeper() error('boom') end return function() deeper() end", name="chunk")
