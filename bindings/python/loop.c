@@ -236,6 +236,7 @@ static void close_loop(struct rwp_loop *self)
     }
     self->closing = true;
     (void)rwp_loop_is_mine(self);
+    rwp_transports_end(self);
     end_links(self);
     if (!self->forked) {
         rwp_blocking_end(self);
@@ -245,6 +246,8 @@ static void close_loop(struct rwp_loop *self)
     self->loop = NULL;
     rw_handle_unref(self->handle);
     self->handle = NULL;
+    PyMem_RawFree(self->scratch);
+    self->scratch = NULL;
     if (self->sim != NULL) {
         rw_sim_free(self->sim);
         self->sim = NULL;
@@ -278,7 +281,7 @@ static int loop_traverse(PyObject *op, visitproc visit, void *arg)
     for (struct rwp_task *task = self->tasks; task != NULL; task = task->next) {
         Py_VISIT(rwp_task_object(task)); /* the reference that the executor holds */
     }
-    return 0;
+    return rwp_transports_traverse(self, visit, arg);
 }
 
 static int loop_clear(PyObject *op)
@@ -428,6 +431,8 @@ static PyMethodDef loop_methods[] = {
      "_add_name(host, address) - a name of the simulated network."},
     {"_watch", rwp_method_watch, METH_VARARGS,
      "_watch(fd) - an object that runs handles when a descriptor is ready."},
+    {"_transport", rwp_method_transport, METH_VARARGS,
+     "_transport(sock, protocol, waiter, extra, server) - a transport of a connected stream socket."},
     {"_make_handle", FAST(rwp_method_make_handle), METH_FASTCALL,
      "_make_handle(callback, *args) - a handle that is not queued."},
     {"stop", loop_stop, METH_NOARGS, "stop() - end run_forever() after this turn."},

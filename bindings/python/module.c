@@ -27,6 +27,14 @@ static const char *const name_texts[RWP_NAME_COUNT] = {
     [RWP_N_LOOP] = "loop",
     [RWP_N_NAME] = "name",
     [RWP_N_ANEXT] = "__anext__",
+    [RWP_N_CONNECTION_MADE] = "connection_made",
+    [RWP_N_CONNECTION_LOST] = "connection_lost",
+    [RWP_N_DATA_RECEIVED] = "data_received",
+    [RWP_N_EOF_RECEIVED] = "eof_received",
+    [RWP_N_GET_BUFFER] = "get_buffer",
+    [RWP_N_BUFFER_UPDATED] = "buffer_updated",
+    [RWP_N_PAUSE_WRITING] = "pause_writing",
+    [RWP_N_RESUME_WRITING] = "resume_writing",
 };
 
 struct rwp_state *rwp_state_of(PyObject *object)
@@ -110,6 +118,7 @@ static int take_asyncio(struct rwp_state *state)
         take(&state->future_class, "asyncio", "Future") < 0 ||
         take(&state->iscoroutine, "asyncio.coroutines", "iscoroutine") < 0 ||
         take(&state->get_running_loop, "asyncio.events", "_get_running_loop") < 0 ||
+        take(&state->buffered_protocol, "asyncio", "BufferedProtocol") < 0 ||
         take(&state->wrap_awaitable, "ropewalk._await", "wrap_awaitable") < 0 ||
         take_current_task(state) < 0) {
         return -1;
@@ -124,7 +133,7 @@ static int exec_module(PyObject *module)
         rwp_op_init,      rwp_task_init,      rwp_scope_init,    rwp_future_init,  rwp_combine_init,
         rwp_channel_init, rwp_broadcast_init, rwp_stream_init,   rwp_adapter_init, rwp_sink_init,
         rwp_socket_init,  rwp_listener_init,  rwp_blocking_init, rwp_sync_init,    rwp_inspect_init,
-        rwp_lua_init,
+        rwp_lua_init,     rwp_transport_init,
     };
     struct rwp_state *state = rwp_state_of_module(module);
 

@@ -88,6 +88,14 @@ enum rwp_name {
     RWP_N_LOOP,
     RWP_N_NAME,
     RWP_N_ANEXT,
+    RWP_N_CONNECTION_MADE,
+    RWP_N_CONNECTION_LOST,
+    RWP_N_DATA_RECEIVED,
+    RWP_N_EOF_RECEIVED,
+    RWP_N_GET_BUFFER,
+    RWP_N_BUFFER_UPDATED,
+    RWP_N_PAUSE_WRITING,
+    RWP_N_RESUME_WRITING,
     RWP_NAME_COUNT
 };
 
@@ -121,6 +129,7 @@ struct rwp_state {
     PyTypeObject *notify_type;
     PyTypeObject *join_set_type;
     PyTypeObject *fd_watch_type;
+    PyTypeObject *transport_type;
     PyTypeObject *lua_type;
     PyTypeObject *lua_object_type;
     PyObject *errors[RWP_ERR_COUNT]; /* exception classes; index -code */
@@ -135,9 +144,10 @@ struct rwp_state {
     PyObject *swap_current_task;
     PyObject *register_task; /* from 3.14 on */
     PyObject *unregister_task;
-    PyObject *scheduled_tasks; /* asyncio's weak set of foreign tasks */
-    PyObject *scheduled_data;  /* the set inside it */
-    PyObject *wrap_awaitable;  /* async def: awaits its argument */
+    PyObject *scheduled_tasks;   /* asyncio's weak set of foreign tasks */
+    PyObject *scheduled_data;    /* the set inside it */
+    PyObject *buffered_protocol; /* asyncio.BufferedProtocol */
+    PyObject *wrap_awaitable;    /* async def: awaits its argument */
     PyObject *names[RWP_NAME_COUNT];
     PyObject *names_context;  /* ("context",) */
     PyObject *names_msg;      /* ("msg",) */
@@ -166,6 +176,7 @@ int rwp_value_init(struct rwp_state *state);
 int rwp_loop_init(struct rwp_state *state);
 int rwp_handle_init(struct rwp_state *state);
 int rwp_watch_init(struct rwp_state *state);
+int rwp_transport_init(struct rwp_state *state);
 int rwp_op_init(struct rwp_state *state);
 int rwp_task_init(struct rwp_state *state);
 int rwp_scope_init(struct rwp_state *state);
@@ -232,11 +243,13 @@ struct rwp_loop {
     struct rw_loop *loop; /* NULL once closed */
     struct rw_handle *handle;
     struct rw_sim *sim;
-    struct rw_pool *pool;     /* of to_thread; NULL until needed */
-    struct rw_context *cx;    /* while a task of ours is being stepped */
-    struct rwp_link links;    /* ring of all links */
-    struct rwp_task *tasks;   /* all that are not done */
-    struct rwp_home *homes;   /* the Lua states on it */
+    struct rw_pool *pool;             /* of to_thread; NULL until needed */
+    struct rw_context *cx;            /* while a task of ours is being stepped */
+    struct rwp_link links;            /* ring of all links */
+    struct rwp_task *tasks;           /* all that are not done */
+    struct rwp_home *homes;           /* the Lua states on it */
+    struct rwp_transport *transports; /* those that the loop holds */
+    char *scratch;                    /* what transports receive into; NULL until one does */
     PyObject *entered;        /* the task that asyncio.current_task() gives now; borrowed, asyncio holds it */
     PyObject *exit_exception; /* SystemExit or KeyboardInterrupt on its way out */
     PyObject *task_factory;
@@ -283,6 +296,10 @@ PyObject *rwp_method_call_later(PyObject *self, PyObject *const *args, Py_ssize_
 PyObject *rwp_method_call_at(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
 PyObject *rwp_method_make_handle(PyObject *self, PyObject *const *args, Py_ssize_t count);
 PyObject *rwp_method_watch(PyObject *self, PyObject *args);
+PyObject *rwp_method_transport(PyObject *self, PyObject *args);
+/* The loop ends: its transports are called no more. */
+void rwp_transports_end(struct rwp_loop *self);
+int rwp_transports_traverse(struct rwp_loop *self, visitproc visit, void *arg);
 /* Runs a handle that stays in use: a reader or writer of a descriptor. Cancelled ones do nothing. */
 void rwp_handle_run_again(struct rwp_loop *loop, PyObject *handle);
 

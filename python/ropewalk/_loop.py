@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
 """EventLoop: the core's loop as an asyncio event loop.
 
-What is fast is in C (LoopBase): callbacks, timers, tasks, running. What asyncio has already and where no speed is lost
-is inherited from its selector loop: transports, subprocesses, TLS, signals, `sock_*`. The inherited code reaches the
-kernel only through `_add_reader` and its kin, which are watches of the core here.
+What is fast is in C (LoopBase): callbacks, timers, tasks, running, and the transports of stream sockets. What asyncio
+has already and where no speed is lost is inherited from its selector loop: datagrams, pipes, subprocesses, TLS,
+signals, `sock_*`. The inherited code reaches the kernel only through `_add_reader` and its kin, which are watches of
+the core here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import asyncio.events
+import asyncio.sslproto
+import asyncio.trsock
 import contextvars
 import os
 import selectors
@@ -20,7 +23,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ._ropewalk import FdWatch, Handle, LoopBase
+from ._ropewalk import FdWatch, Handle, LoopBase, SocketTransport
 
 __all__ = ["EventLoop", "new_event_loop"]
 
@@ -46,6 +49,13 @@ class _NoSelector(selectors.BaseSelector):
 def _run_handle(handle: asyncio.Handle) -> None:
     if not handle.cancelled():
         handle._run()
+
+
+def _name_of(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except OSError:
+        return None
 
 
 _Base = asyncio.SelectorEventLoop
@@ -160,6 +170,54 @@ class EventLoop(LoopBase, _Base):  # type: ignore[misc]  # LoopBase's methods re
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         pass
+
+    # -- transports ----------------------------------------------------------------------------------------------------
+
+    def _transport_of(self, sock: Any, protocol: Any, waiter: Any, extra: Any, server: Any) -> SocketTransport:
+        """A transport in C for a connected socket. What can be asked of it is asked of the socket while it lives."""
+        self._ensure_fd_no_transport(sock)  # type: ignore[attr-defined]
+        info = dict(extra or ())
+        info["socket"] = asyncio.trsock.TransportSocket(sock)
+        info["sockname"] = _name_of(sock.getsockname)
+        if "peername" not in info:
+            info["peername"] = _name_of(sock.getpeername)
+        transport = self._transport(sock, protocol, waiter, info, server)
+        self._transports[sock.fileno()] = transport  # type: ignore[attr-defined]
+        return transport
+
+    def _make_socket_transport(
+        self, sock: Any, protocol: Any, waiter: Any = None, *, extra: Any = None, server: Any = None, **_: Any
+    ) -> SocketTransport:
+        return self._transport_of(sock, protocol, waiter, extra, server)
+
+    def _make_ssl_transport(
+        self,
+        rawsock: Any,
+        protocol: Any,
+        sslcontext: Any,
+        waiter: Any = None,
+        *,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        extra: Any = None,
+        server: Any = None,
+        ssl_handshake_timeout: Any = None,
+        ssl_shutdown_timeout: Any = None,
+        **_: Any,
+    ) -> asyncio.Transport:
+        """asyncio's TLS, above a transport of ours."""
+        tls = asyncio.sslproto.SSLProtocol(
+            self,
+            protocol,
+            sslcontext,
+            waiter,
+            server_side,
+            server_hostname,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        )
+        self._transport_of(rawsock, tls, None, extra, server)
+        return tls._app_transport
 
     # -- running -------------------------------------------------------------------------------------------------------
 
