@@ -3,8 +3,9 @@
  * loop.c - one turn of executor and reactor, and the life of a loop.
  *
  * A turn: mail from other threads; wait for, or look at, what the kernel has; fire due timers; run what was queued; flush what was
- * written. Only this file waits. While work is queued, turns that may wait look at the kernel and the clock only once per
- * POLL_INTERVAL jobs, so that a pair of tasks that wake each other costs no system call; turns of a guest always look.
+ * written. Only this file waits. While work is queued, turns that may wait look at the clock only once per LOOK_INTERVAL jobs,
+ * and at the kernel once per POLL_PERIOD_NS, so that a pair of tasks that wake each other costs no system call; turns of a guest
+ * always look (docs/design/0003, 0006).
  *
  * Invariant: between turns either the inbox is parked, so that a wake from another thread writes the descriptor that a host
  * may be sleeping on, or the deadline is now, because work is queued or `again` is set.
@@ -21,7 +22,9 @@
 #include "exec/tree.h"
 #include "reactor/sim.h"
 
-enum { POLL_INTERVAL = 61, DEFAULT_BUDGET = 128, LAST_TURNS = 200 };
+enum { LOOK_INTERVAL = 61, LOOKS_MAX = 16, DEFAULT_BUDGET = 128, LAST_TURNS = 200 };
+
+#define POLL_PERIOD_NS INT64_C(20000)
 
 static const struct rw_loop_options default_options;
 
@@ -29,7 +32,7 @@ static const struct rw_loop_options default_options;
 static void park_between_turns(struct rw_loop *loop)
 {
     RW_ASSERT(loop->inbox != NULL);
-    loop->parked = loop->executor.queue_count == 0;
+    loop->parked = !rwi_executor_has_work(&loop->executor);
     loop->again = loop->parked && !rwi_inbox_park(loop->inbox);
 }
 
@@ -59,7 +62,8 @@ struct rw_loop *rwi_loop_new_on(const struct rwi_sys *sys, const struct rw_loop_
     loop->executor.sys = sys;
     loop->executor.blocking_threads = options->blocking_threads;
     loop->executor.blocking_queue = options->blocking_queue;
-    rw_loop_update_now(loop);
+    loop->polled_ns = rw_loop_update_now(loop);
+    loop->look_at = LOOK_INTERVAL;
     park_between_turns(loop);
     return loop;
 
@@ -100,7 +104,7 @@ static void run_down(struct rw_loop *loop)
     RW_ASSERT(!loop->executor.ending);
     rw_scope_cancel(loop->executor.root, "the loop ends");
     for (int i = 0; i < LAST_TURNS && loop->executor.stats.tasks_live > 0; i++) {
-        if (loop->executor.queue_count == 0 && !rwi_inbox_has_mail(loop->inbox)) {
+        if (!rwi_executor_has_work(&loop->executor) && !rwi_inbox_has_mail(loop->inbox)) {
             break;
         }
         if (rw_loop_turn(loop, 0, 0) < 0) {
@@ -186,12 +190,31 @@ static int wait_with_hooks(struct rw_loop *loop, int64_t timeout_ns)
     return hook_err < 0 ? hook_err : err;
 }
 
-static bool is_poll_due(const struct rw_loop *loop, unsigned flags)
+/* Jobs may be of any length: after some of them the clock says whether it is time for a system call. */
+static bool is_time_to_poll(struct rw_loop *loop)
 {
-    if ((flags & RW_TURN_WAIT) == 0 || loop->executor.queue_count == 0) {
+    struct rwi_executor *executor = &loop->executor;
+
+    RW_ASSERT(executor->stats.jobs_run >= loop->look_at);
+    if (executor->sys->sim != NULL || loop->looks == LOOKS_MAX) {
+        return true; /* simulated time stands still until the reactor is asked */
+    }
+    int64_t now_ns = rw_loop_update_now(loop);
+
+    if (now_ns - loop->polled_ns >= POLL_PERIOD_NS || rwi_timers_deadline(&executor->timers) <= now_ns) {
         return true;
     }
-    return loop->executor.stats.jobs_run - loop->jobs_at_poll >= POLL_INTERVAL;
+    loop->looks++;
+    loop->look_at = executor->stats.jobs_run + LOOK_INTERVAL;
+    return false;
+}
+
+static bool is_poll_due(struct rw_loop *loop, unsigned flags)
+{
+    if ((flags & RW_TURN_WAIT) == 0 || !rwi_executor_has_work(&loop->executor)) {
+        return true;
+    }
+    return rwi_unlikely(loop->executor.stats.jobs_run >= loop->look_at) && is_time_to_poll(loop);
 }
 
 static bool has_mail(const struct rw_loop *loop)
@@ -251,9 +274,10 @@ static int turn(struct rw_loop *loop, unsigned flags, int64_t budget_ns)
     take_mail(loop);
     if (is_poll_due(loop, flags)) {
         err = wait_with_hooks(loop, choose_timeout(loop, flags));
-        loop->jobs_at_poll = executor->stats.jobs_run;
         take_mail(loop);
-        rw_loop_update_now(loop);
+        loop->polled_ns = rw_loop_update_now(loop);
+        loop->look_at = executor->stats.jobs_run + LOOK_INTERVAL;
+        loop->looks = 0;
         rwi_executor_fire_timers(executor);
     }
     if (err < 0) {
@@ -294,20 +318,23 @@ int rw_loop_turn(struct rw_loop *loop, unsigned flags, int64_t budget_ns)
     return ran;
 }
 
-/* A turn that has nothing to ask the kernel for. */
-static void short_turn(struct rw_loop *loop)
+/* Turns that have nothing to ask the kernel for, one after the other. */
+static void short_turns(struct rw_loop *loop, const struct rw_task *task)
 {
     struct rwi_executor *executor = &loop->executor;
 
-    RW_ASSERT(executor->queue_count > 0);
-    rwi_executor_run_batch(executor);
-    if (rwi_reactor_has_flushes(&loop->reactor)) {
-        rwi_reactor_flush(&loop->reactor);
-    }
-    executor->stats.turns++;
-    if (rwi_unlikely(has_mail(loop))) {
-        take_mail(loop);
-    }
+    RW_ASSERT(rwi_executor_has_work(executor));
+    do {
+        rwi_executor_run_batch(executor);
+        if (rwi_unlikely(rwi_reactor_has_flushes(&loop->reactor))) {
+            rwi_reactor_flush(&loop->reactor);
+        }
+        executor->stats.turns++;
+        if (rwi_unlikely(has_mail(loop))) {
+            take_mail(loop);
+        }
+    } while (task->state != RW_TASK_DONE && rwi_executor_has_work(executor) &&
+             executor->stats.jobs_run < loop->look_at);
 }
 
 /* Turns until the task is done. Nobody but the turn itself sleeps on the loop meanwhile, so the inbox stays awake
@@ -321,8 +348,8 @@ static int run_until_done(struct rw_loop *loop, const struct rw_task *task)
     rwi_inbox_unpark(loop->inbox);
     while (err >= 0 && task->state != RW_TASK_DONE) {
         if (!is_poll_due(loop, RW_TURN_WAIT)) {
-            short_turn(loop);
-        } else if (loop->executor.queue_count == 0 && rw_loop_is_idle(loop)) {
+            short_turns(loop, task);
+        } else if (!rwi_executor_has_work(&loop->executor) && rw_loop_is_idle(loop)) {
             err = RW_ERR_DEADLOCK;
         } else {
             err = turn(loop, RW_TURN_WAIT, 0);
@@ -444,6 +471,7 @@ void rw_stats(const struct rw_loop *loop, struct rw_stats *out)
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(out != NULL);
     *out = loop->executor.stats;
+    out->tasks_spawned = loop->executor.next_id - 1 - loop->executor.scopes_made;
     out->timers_armed = loop->executor.timers.count;
     out->futures_live = loop->executor.slabs.live;
     out->fds_open = rwi_reactor_source_count(&loop->reactor);

@@ -19,9 +19,11 @@ struct rw_loop {
     struct rwi_inbox *inbox;
     pthread_t thread;
     struct rw_wait_hooks hooks;
-    uint64_t jobs_at_poll; /* executor.stats.jobs_run when the reactor was last polled */
-    bool parked;           /* the inbox is, since the last turn */
-    bool again;            /* woken while the last turn ran: the next one must not sleep */
+    uint64_t look_at;  /* the count of jobs run at which the clock is looked at again */
+    int64_t polled_ns; /* when the reactor was last polled */
+    uint32_t looks;    /* at the clock since then */
+    bool parked;       /* the inbox is, since the last turn */
+    bool again;        /* woken while the last turn ran: the next one must not sleep */
     bool forked;
 };
 

@@ -15,7 +15,7 @@ CORE_SRC := $(sort $(wildcard core/*.c core/*/*.c core/*/*/*.c))
 
 # A designated initialiser names what is not zero: newer compilers warn of the rest.
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-missing-field-initializers -Werror
-BASE_CFLAGS := -std=gnu11 -fvisibility=hidden -fPIC -pthread $(WARNINGS) -MMD -MP
+BASE_CFLAGS := -std=gnu11 -fvisibility=hidden -fPIC -fno-semantic-interposition -pthread $(WARNINGS) -MMD -MP
 CORE_INCLUDES := -Icore -Iinclude
 
 VARIANTS := release checked asan tsan

@@ -38,6 +38,27 @@ static inline void rwi_list_push_back(struct rwi_list *head, struct rwi_list *no
     head->prev = node;
 }
 
+/* push_back of a node that nothing has been written to yet. */
+static inline void rwi_list_append_new(struct rwi_list *head, struct rwi_list *node)
+{
+    struct rwi_list *last = head->prev;
+
+    node->prev = last;
+    node->next = head;
+    last->next = node;
+    head->prev = node;
+}
+
+/* remove of a node that will not be looked at again. */
+static inline void rwi_list_cut(struct rwi_list *node)
+{
+    struct rwi_list *next = node->next;
+    struct rwi_list *prev = node->prev;
+
+    prev->next = next;
+    next->prev = prev;
+}
+
 static inline void rwi_list_push_front(struct rwi_list *head, struct rwi_list *node)
 {
     rwi_list_push_back(head->next, node);

@@ -30,6 +30,7 @@ struct rwi_task_extra {
     struct rwi_remote *remote; /* waker.c's */
     struct rw_timer pause;
     struct rw_task *task;
+    uint32_t polls_high; /* what does not fit into the task's own count */
     uint32_t deliveries; /* of the current cancellation */
     bool pausing;
 };
@@ -97,6 +98,23 @@ void rwi_extra_free(struct rw_task *task)
     task->extra = NULL;
 }
 
+/* Without memory the count is short by 2^32: it is for reports. */
+void rwi_extra_carry_polls(struct rw_task *task)
+{
+    RW_ASSERT(task->polls == 0);
+    if (need_extra(task) != NULL) {
+        task->extra->polls_high++;
+    }
+}
+
+uint64_t rwi_task_polls(const struct rw_task *task)
+{
+    uint64_t high = task->extra != NULL ? task->extra->polls_high : 0;
+
+    RW_ASSERT(task->extra == NULL || task->extra->task == task);
+    return high << 32 | task->polls;
+}
+
 /* True when there was one. */
 static bool stop_pause(struct rw_task *task)
 {
@@ -157,10 +175,9 @@ struct rw_value rwi_cancel_failure(const struct rw_task *task)
 static bool is_effective(const struct rw_task *task)
 {
     RW_ASSERT(task->scope != NULL);
-    if (task->scope == task->base) {
-        return task->cancelled || task->base->effective;
-    }
-    return task->scope->effective;
+    bool is_in_own_scope = task->scope->owner == task;
+
+    return (task->cancelled && !is_in_own_scope) || task->scope->effective;
 }
 
 void rwi_task_refresh_cancel(struct rw_task *task)

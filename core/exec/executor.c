@@ -3,8 +3,9 @@
  * executor.c - the run queue and one turn's worth of running.
  *
  * Jobs run first in, first out. A turn runs exactly the jobs that were queued when it began: a job that queues itself
- * cannot starve others, and the order is the same in every run. Invariant: queue_count jobs hang between queue_head
- * and queue_end, each with next != NULL; the first batch_left of them belong to the turn that is running.
+ * cannot starve others, and the order is the same in every run. Invariant: what is queued hangs between queue_head and
+ * queue_end, each with next != NULL; batch_last, unless it is NULL, is one of them, and they belong to the turn that is running
+ * up to it. Nothing counts them: a count would be written twice for each job, and only emptiness matters.
  *
  * When nothing is queued the executor knows only the nearest deadline: waiting is loop.c's affair.
  */
@@ -16,6 +17,8 @@
 #include "base/mem.h"
 #include "exec/tree.h"
 
+enum { CHECK_MAX = 64 }; /* how far a checked build walks the queue */
+
 struct rwi_loop_datum {
     struct rwi_loop_datum *next;
     const char *name;
@@ -25,28 +28,22 @@ struct rwi_loop_datum {
 
 static bool check_queue(const struct rwi_executor *executor)
 {
-    size_t count = 0;
     const struct rw_job *job = executor->queue_head;
+    const struct rw_job *last = NULL;
+    bool is_batch_seen = executor->batch_last == NULL;
 
-    while (job != &executor->queue_end) {
+    for (int i = 0; job != &executor->queue_end; i++) {
+        if (i == CHECK_MAX) {
+            return true;
+        }
         if (job == NULL) {
             return false;
         }
-        count++;
+        is_batch_seen = is_batch_seen || job == executor->batch_last;
+        last = job;
         job = job->next;
     }
-    return count == executor->queue_count && executor->batch_left <= count;
-}
-
-static struct rw_job *take_next(struct rwi_executor *executor)
-{
-    struct rw_job *job = executor->queue_head;
-
-    RW_ASSERT(job != &executor->queue_end);
-    executor->queue_head = job->next;
-    executor->queue_count--;
-    job->next = NULL;
-    return job;
+    return is_batch_seen && (last == NULL || last == executor->queue_tail);
 }
 
 int rwi_executor_init(struct rwi_executor *executor, struct rwi_inbox *inbox, uint32_t budget)
@@ -99,8 +96,8 @@ void rwi_executor_end(struct rwi_executor *executor)
     executor->ending = true;
     kill_tasks(executor);
     drop_data(executor);
-    while (executor->queue_count > 0) {
-        rwi_letter_dispose(take_next(executor));
+    while (rwi_executor_has_work(executor)) {
+        rwi_letter_dispose(rwi_executor_take(executor));
     }
     rwi_timers_fini(&executor->timers);
 }
@@ -108,7 +105,7 @@ void rwi_executor_end(struct rwi_executor *executor)
 void rwi_executor_fini(struct rwi_executor *executor)
 {
     RW_ASSERT(!executor->running);
-    RW_ASSERT(executor->queue_count == 0);
+    RW_ASSERT(!rwi_executor_has_work(executor));
     rwi_scope_free_root(executor->root);
     rwi_timers_fini(&executor->timers);
     rwi_slabs_fini(&executor->slabs);
@@ -120,7 +117,7 @@ void rw_loop_queue(struct rw_loop *loop, struct rw_job *job)
 
     RW_REQUIRE(job->next == NULL);
     rwi_executor_push(executor, job);
-    RW_VERIFY(executor->queue_count > 64 || check_queue(executor));
+    RW_VERIFY(check_queue(executor));
 }
 
 bool rw_loop_unqueue(struct rw_loop *loop, struct rw_job *job)
@@ -129,7 +126,6 @@ bool rw_loop_unqueue(struct rw_loop *loop, struct rw_job *job)
     struct rwi_executor *executor = rwi_executor_of(loop);
     struct rw_job **link = &executor->queue_head;
     struct rw_job *before = NULL;
-    size_t index = 0;
 
     if (job->next == NULL) {
         return false;
@@ -138,16 +134,14 @@ bool rw_loop_unqueue(struct rw_loop *loop, struct rw_job *job)
         RW_REQUIRE(*link != &executor->queue_end);
         before = *link;
         link = &before->next;
-        index++;
     }
     *link = job->next;
     job->next = NULL;
     if (executor->queue_tail == job) {
         executor->queue_tail = before;
     }
-    executor->queue_count--;
-    if (index < executor->batch_left) {
-        executor->batch_left--;
+    if (executor->batch_last == job) {
+        executor->batch_last = before; /* NULL: it was the last that was left */
     }
     RW_VERIFY(check_queue(executor));
     return true;
@@ -158,22 +152,21 @@ size_t rwi_executor_run(struct rwi_executor *executor, bool (*more)(void *arg), 
     struct rw_loop *loop = rwi_executor_loop(executor);
     size_t ran = 0;
 
-    RW_ASSERT(executor->batch_left == 0);
+    RW_ASSERT(executor->batch_last == NULL);
+    if (!rwi_executor_has_work(executor)) {
+        return 0;
+    }
     if (more == NULL) {
         return rwi_executor_run_batch(executor);
     }
-    executor->batch_left = executor->queue_count;
-    while (executor->batch_left > 0) {
-        struct rw_job *job = take_next(executor);
+    executor->batch_last = executor->queue_tail;
+    do {
+        struct rw_job *job = rwi_executor_take(executor);
 
-        executor->batch_left--;
         ran++;
         job->run(job, loop);
-        if (!more(arg)) {
-            break;
-        }
-    }
-    executor->batch_left = 0;
+    } while (more(arg) && executor->batch_last != NULL);
+    executor->batch_last = NULL;
     executor->stats.jobs_run += ran;
     return ran;
 }
@@ -183,13 +176,19 @@ size_t rwi_executor_fire_timers(struct rwi_executor *executor)
     RW_ASSERT(executor->timers.floor_ns == RW_NOW);
     struct rw_loop *loop = rwi_executor_loop(executor);
     uint64_t limit = executor->timers.next_sequence;
-    struct rw_timer *timer;
+    struct rw_timer_place *place;
     size_t fired = 0;
 
     /* A timer that arms itself for the past again and again must not get in front of those that are due. */
     executor->timers.floor_ns = executor->now_ns;
-    while ((timer = rwi_timers_pop(&executor->timers, executor->now_ns, limit)) != NULL) {
-        timer->fire(timer, loop);
+    while ((place = rwi_timers_pop(&executor->timers, executor->now_ns, limit)) != NULL) {
+        if (place->kind >= RWI_TIMER_SLEEP) {
+            rwi_sleep_fire(place);
+        } else {
+            struct rw_timer *timer = rwi_container_of(place, struct rw_timer, place);
+
+            timer->fire(timer, loop);
+        }
         fired++;
     }
     executor->timers.floor_ns = RW_NOW;
@@ -199,8 +198,8 @@ size_t rwi_executor_fire_timers(struct rwi_executor *executor)
 
 int64_t rwi_executor_deadline(const struct rwi_executor *executor)
 {
-    RW_ASSERT((executor->queue_count == 0) == (executor->queue_head == &executor->queue_end));
-    return executor->queue_count > 0 ? RW_NOW : rwi_timers_deadline(&executor->timers);
+    RW_ASSERT(executor->queue_head != NULL);
+    return rwi_executor_has_work(executor) ? RW_NOW : rwi_timers_deadline(&executor->timers);
 }
 
 void rw_timer_init(struct rw_timer *timer, void (*fire)(struct rw_timer *self, struct rw_loop *loop))
@@ -216,14 +215,14 @@ int rw_timer_arm(struct rw_loop *loop, struct rw_timer *timer, int64_t deadline_
     if (rwi_unlikely(rwi_executor_of(loop)->ending)) {
         return RW_ERR_CLOSED;
     }
-    return rwi_timers_arm(&rwi_executor_of(loop)->timers, timer, deadline_ns);
+    return rwi_timers_arm(&rwi_executor_of(loop)->timers, &timer->place, deadline_ns);
 }
 
 void rw_timer_disarm(struct rw_loop *loop, struct rw_timer *timer)
 {
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(timer != NULL);
-    rwi_timers_disarm(&rwi_executor_of(loop)->timers, timer);
+    rwi_timers_disarm(&rwi_executor_of(loop)->timers, &timer->place);
 }
 
 /* True: the budget is used up and the task has been woken. Whoever polls by hand, not in a turn, has no budget. */

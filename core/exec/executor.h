@@ -20,10 +20,9 @@ struct rwi_sys;
 struct rwi_executor {
     struct rw_job
         *queue_head; /* ends with the executor's own `queue_end`, so that next != NULL means "queued" */
-    struct rw_job *queue_tail;
+    struct rw_job *queue_tail; /* good while something is queued */
     struct rw_job queue_end;
-    size_t queue_count;
-    size_t batch_left; /* of this turn */
+    struct rw_job *batch_last; /* the last job of the turn that is running; NULL: none is left of it */
     struct rw_task *current;
     int64_t now_ns;
     uint32_t budget;
@@ -33,8 +32,9 @@ struct rwi_executor {
     struct rw_scope *root;
     struct rwi_inbox *inbox; /* shared with other threads */
     void *outside;           /* the loop's reactor, for io/ only */
-    uint64_t next_id;
-    uint32_t next_select; /* where the next select begins to try */
+    uint64_t next_id;        /* of a task or scope */
+    uint64_t scopes_made;    /* so many of the ids */
+    uint32_t next_select;    /* where the next select begins to try */
     struct rw_stats stats;
     void (*unhandled)(void *arg, struct rw_task *task, const struct rw_value *value);
     void *unhandled_arg;
@@ -51,6 +51,11 @@ struct rwi_executor {
 /* A job that will not run any more: if it was posted by a handle, its argument is dropped. handle.c's. */
 void rwi_letter_dispose(struct rw_job *job);
 
+static inline bool rwi_executor_has_work(const struct rwi_executor *executor)
+{
+    return executor->queue_head != &executor->queue_end;
+}
+
 /* rwi_executor_push where it is known that the loop is not ending. */
 static inline void rwi_executor_append(struct rwi_executor *executor, struct rw_job *job)
 {
@@ -58,13 +63,12 @@ static inline void rwi_executor_append(struct rwi_executor *executor, struct rw_
     RW_ASSERT(job->next == NULL);
     RW_ASSERT(!executor->ending);
     job->next = &executor->queue_end;
-    if (executor->queue_count == 0) {
-        executor->queue_head = job;
-    } else {
+    if (rwi_executor_has_work(executor)) {
         executor->queue_tail->next = job;
+    } else {
+        executor->queue_head = job;
     }
     executor->queue_tail = job;
-    executor->queue_count++;
 }
 
 /* rw_loop_queue for callers inside. `job` must not be queued. */
@@ -101,27 +105,38 @@ void rwi_executor_fini(struct rwi_executor *executor);
  * never. Returns how many ran. */
 size_t rwi_executor_run(struct rwi_executor *executor, bool (*more)(void *arg), void *arg);
 
-/* The same without anybody to ask, for the loop that does nothing else between two looks at the kernel. */
+/* The first job, taken out. */
+static inline struct rw_job *rwi_executor_take(struct rwi_executor *executor)
+{
+    struct rw_job *job = executor->queue_head;
+
+    RW_ASSERT(job != &executor->queue_end);
+    executor->queue_head = job->next;
+    __builtin_prefetch(job->next, 1); /* many tasks do not fit the first cache */
+    __builtin_prefetch((char *)job->next + 64, 1);
+    job->next = NULL;
+    if (job == executor->batch_last) {
+        executor->batch_last = NULL;
+    }
+    return job;
+}
+
+/* rwi_executor_run without anybody to ask, for the loop that does nothing else between two looks at the kernel.
+ * Something is queued. */
 static inline size_t rwi_executor_run_batch(struct rwi_executor *executor)
 {
     struct rw_loop *loop = (struct rw_loop *)(void *)executor;
     size_t ran = 0;
 
-    RW_ASSERT(executor->batch_left == 0);
-    executor->batch_left = executor->queue_count;
-    while (executor->batch_left > 0) {
-        struct rw_job *job = executor->queue_head;
+    RW_ASSERT(executor->batch_last == NULL);
+    RW_ASSERT(rwi_executor_has_work(executor));
+    executor->batch_last = executor->queue_tail;
+    do {
+        struct rw_job *job = rwi_executor_take(executor);
 
-        RW_ASSERT(job != &executor->queue_end);
-        executor->queue_head = job->next;
-        executor->queue_count--;
-        executor->batch_left--;
-        job->next = NULL;
-        __builtin_prefetch(executor->queue_head, 1); /* many tasks do not fit the first cache */
-        __builtin_prefetch((char *)executor->queue_head + 64, 1);
         ran++;
         job->run(job, loop);
-    }
+    } while (executor->batch_last != NULL);
     executor->stats.jobs_run += ran;
     return ran;
 }

@@ -74,12 +74,10 @@ void rw_future_cancel(struct rw_future *future)
     }
 }
 
-void rw_future_drop(struct rw_future *future)
+void rw_future_drop_slow(struct rw_future *future)
 {
-    if (future != NULL) {
-        RW_ASSERT((future->state & RW_FUTURE_POLLED) == 0 || rwi_future_is_pinned(future));
-        future->vtable->drop(future);
-    }
+    RW_REQUIRE(future != NULL);
+    rwi_future_drop(future);
 }
 
 struct ready_future {

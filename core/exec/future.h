@@ -37,16 +37,26 @@ static inline void rwi_future_pin(struct rw_future *future)
     future->state |= RW_FUTURE_POLLED;
 }
 
+/* As rw_future_drop, of a future. */
+static inline void rwi_future_drop(struct rw_future *future)
+{
+    RW_ASSERT((future->state & RW_FUTURE_POLLED) == 0 || rwi_future_is_pinned(future));
+    future->vtable->drop(future);
+}
+
 /* As rw_poll. */
 static inline enum rw_poll rwi_poll(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
 {
     if (rwi_unlikely((future->state & (RW_FUTURE_DONE | RW_FUTURE_CANCELLED)) != 0)) {
         return rwi_poll_slow(future, cx, out);
     }
+#if RW_CHECK_LEVEL >= 2
     if ((future->state & RW_FUTURE_POLLED) == 0) {
         rwi_future_pin(future);
     }
+#endif
     RW_ASSERT(rwi_future_is_pinned(future));
+    future->state |= RW_FUTURE_POLLED;
     enum rw_poll poll = future->vtable->poll(future, cx, out);
 
     RW_ASSERT(poll == RW_PENDING || poll == RW_READY);

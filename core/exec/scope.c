@@ -120,6 +120,7 @@ static struct rw_scope *new_scope(struct rw_loop *loop)
     scope->loop = loop;
     scope->deadline_ns = RW_NEVER;
     scope->id = rwi_executor_of(loop)->next_id++;
+    rwi_executor_of(loop)->scopes_made++;
     scope->state = RWI_SCOPE_OPEN;
     rwi_list_init(&scope->children);
     rwi_list_init(&scope->sibling);
@@ -158,7 +159,7 @@ bool rwi_scope_check(const struct rw_scope *scope)
     for (const struct rwi_list *node = scope->tasks.next; node != &scope->tasks; node = node->next) {
         const struct rw_task *task = rwi_list_entry(node, const struct rw_task, sibling);
 
-        RW_REQUIRE(task->base == scope);
+        RW_REQUIRE(rwi_task_base(task) == scope);
         RW_REQUIRE(task->future != NULL || task->state == RW_TASK_DONE);
         count++;
     }
@@ -194,7 +195,7 @@ static bool is_cancelled_outside(const struct rw_scope *scope)
         return false;
     }
     RW_ASSERT(scope->parent->loop == scope->loop);
-    if (owner != NULL && scope->parent == owner->base && owner->cancelled) {
+    if (owner != NULL && scope->parent->owner != owner && owner->cancelled) {
         return true;
     }
     return scope->parent->effective;
@@ -251,12 +252,11 @@ void rwi_scope_refresh_owned(struct rw_task *task)
     RW_ASSERT(task->state != RW_TASK_DONE);
     struct rw_scope *scope = task->scope;
 
-    RW_ASSERT(task->base != NULL);
-    if (scope == task->base) {
+    RW_ASSERT(scope != NULL);
+    if (scope->owner != task) {
         return;
     }
-    while (scope->parent != task->base) {
-        RW_ASSERT(scope->owner == task);
+    while (scope->parent->owner == task) {
         scope = scope->parent;
     }
     refresh_tree(scope);
@@ -306,16 +306,13 @@ const char *rwi_scope_reason(const struct rw_scope *scope)
 
 void rwi_scope_adopt(struct rw_scope *scope, struct rw_task *task)
 {
-    RW_ASSERT(task->base == NULL);
+    RW_ASSERT(task->future != NULL);
     RW_ASSERT(scope->state != RWI_SCOPE_CLOSED);
-    RW_ASSERT(rwi_list_is_empty(&task->sibling));
     if (scope->parent != NULL) {
         rw_scope_ref(scope); /* the root outlives every task */
     }
-    task->base = scope;
     task->scope = scope;
-    task->in_a_scope = (scope->flags & RW_SCOPE_SUPERVISOR) == 0;
-    rwi_list_push_back(&scope->tasks, &task->sibling);
+    rwi_list_append_new(&scope->tasks, &task->sibling);
     scope->task_count++;
     task->effective = scope->effective; /* true: it never runs */
 }

@@ -91,11 +91,11 @@ static bool is_reached_from_outside(const struct rw_scope *scope)
 
 void rwi_scope_release(struct rw_scope *scope, struct rw_task *task, const struct rw_value *outcome)
 {
-    RW_ASSERT(task->base == scope);
+    RW_ASSERT(task->scope == scope);
     RW_ASSERT(scope->task_count > 0);
     rwi_list_remove(&task->sibling);
     scope->task_count--;
-    if (task->in_a_scope && rw_is_failure(outcome)) {
+    if ((scope->flags & RW_SCOPE_SUPERVISOR) == 0 && rw_is_failure(outcome)) {
         task->seen = true; /* the scope answers for it */
         if (!is_cancellation(outcome)) {
             note_failure(scope, outcome);
@@ -109,7 +109,6 @@ void rwi_scope_release(struct rw_scope *scope, struct rw_task *task, const struc
         end_of_children(scope);
     }
     RW_VERIFY(rwi_scope_check(scope));
-    task->base = NULL;
     task->scope = NULL;
     if (scope->parent != NULL) {
         rw_scope_unref(scope);
@@ -265,17 +264,18 @@ static void hand_up(struct rw_scope *scope, struct rw_task *task)
     RW_ASSERT(scope->effective);
     struct rw_scope *parent = scope->parent;
 
-    RW_ASSERT(task->base == scope);
+    RW_ASSERT(rwi_task_base(task) == scope);
     RW_ASSERT(task->effective || task->scope != scope); /* else it is inside a shield of its own */
     task->cancelled = true;
-    task->in_a_scope = parent->parent != NULL && (parent->flags & RW_SCOPE_SUPERVISOR) == 0;
     rwi_list_remove(&task->sibling);
     scope->task_count--;
     rwi_list_push_back(&parent->tasks, &task->sibling);
     parent->task_count++;
-    task->base = parent->parent != NULL ? rw_scope_ref(parent) : parent;
+    if (parent->parent != NULL) {
+        rw_scope_ref(parent); /* the root outlives every task */
+    }
     if (task->scope == scope) {
-        task->scope = parent;
+        task->scope = parent; /* else a scope of its own is, which is handed up next */
     }
     rw_scope_unref(scope);
 }

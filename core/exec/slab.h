@@ -56,6 +56,21 @@ static inline void *rwi_slabs_alloc(struct rwi_slabs *slabs, size_t size)
     return rwi_slabs_alloc_slow(slabs, size);
 }
 
+/* Both by number of steps, for sizes that are no constant. */
+static inline void *rwi_slabs_alloc_steps(struct rwi_slabs *slabs, size_t steps)
+{
+#if RW_CHECK_LEVEL < 3
+    struct rwi_slab_block *block = steps <= RWI_SLAB_CLASSES ? slabs->free[steps - 1] : NULL;
+
+    if (rwi_likely(block != NULL)) {
+        slabs->free[steps - 1] = block->next;
+        slabs->live++;
+        return block;
+    }
+#endif
+    return rwi_slabs_alloc_slow(slabs, steps * RWI_SLAB_STEP);
+}
+
 static inline void rwi_slabs_release(struct rwi_slabs *slabs, void *memory, size_t size)
 {
 #if RW_CHECK_LEVEL < 3
@@ -69,6 +84,21 @@ static inline void rwi_slabs_release(struct rwi_slabs *slabs, void *memory, size
     }
 #endif
     rwi_slabs_release_slow(slabs, memory, size);
+}
+
+static inline void rwi_slabs_release_steps(struct rwi_slabs *slabs, void *memory, size_t steps)
+{
+#if RW_CHECK_LEVEL < 3
+    if (rwi_likely(steps <= RWI_SLAB_CLASSES)) {
+        struct rwi_slab_block *block = (struct rwi_slab_block *)memory;
+
+        block->next = slabs->free[steps - 1];
+        slabs->free[steps - 1] = block;
+        slabs->live--;
+        return;
+    }
+#endif
+    rwi_slabs_release_slow(slabs, memory, steps * RWI_SLAB_STEP);
 }
 
 #endif

@@ -5,13 +5,15 @@
  *      spawn          run_task          PENDING, nobody woke it
  *   --> QUEUED --------> RUNNING ---------------------------> WAITING
  *          ^               |  \ PENDING, woken meanwhile         |
- *          |               |   `--------> QUEUED <--- wake ------'
+ *          |               |   `-(WOKEN)-> QUEUED <--- wake -----'
  *          |               v READY, or killed in any state
  *          `- - - - - -  DONE
  *
+ * A task that is woken while it runs is WOKEN, which others see as RUNNING.
+ *
  * set_state() is the only place that writes the state, and asserts the move. Invariants: a task that is QUEUED is in the
  * run queue exactly once; the executor holds one reference until it is DONE; `future` is NULL exactly when it is DONE;
- * a task that is not done hangs in its base scope's list.
+ * a task that is not done hangs in its base scope's list, and has a scope.
  *
  * All of this is plain loads and stores on the loop's thread. Other threads reach a task through its remote cell (waker.c).
  */
@@ -25,16 +27,21 @@
 #include "exec/executor.h"
 #include "exec/future.h"
 
-static const bool legal_moves[4][4] = {
+enum { TASK_STEPS = sizeof(struct rw_task) / RWI_SLAB_STEP };
+
+_Static_assert(sizeof(struct rw_task) % RWI_SLAB_STEP == 0, "a future that lies behind its task is aligned");
+
+static const bool legal_moves[5][5] = {
     [RW_TASK_QUEUED] = {[RW_TASK_RUNNING] = true, [RW_TASK_DONE] = true},
-    [RW_TASK_RUNNING] = {[RW_TASK_QUEUED] = true, [RW_TASK_WAITING] = true, [RW_TASK_DONE] = true},
+    [RW_TASK_RUNNING] = {[RWI_TASK_WOKEN] = true, [RW_TASK_WAITING] = true, [RW_TASK_DONE] = true},
+    [RWI_TASK_WOKEN] = {[RW_TASK_QUEUED] = true, [RW_TASK_DONE] = true},
     [RW_TASK_WAITING] = {[RW_TASK_QUEUED] = true, [RW_TASK_DONE] = true},
     [RW_TASK_DONE] = {false},
 };
 
-static void set_state(struct rw_task *task, enum rw_task_state state)
+static void set_state(struct rw_task *task, unsigned state)
 {
-    RW_ASSERT(task->state <= RW_TASK_DONE);
+    RW_ASSERT(task->state <= RWI_TASK_WOKEN);
     RW_ASSERT(legal_moves[task->state][state]);
     task->state = (uint8_t)state;
 }
@@ -49,13 +56,25 @@ static struct rw_task *task_of_object(struct rw_object *object)
 bool rwi_task_check(const struct rw_task *task)
 {
     RW_REQUIRE(task->id > 0);
-    RW_REQUIRE((task->base == NULL) == (task->scope == NULL));
+    RW_REQUIRE(task->scope != NULL || task->state == RW_TASK_DONE);
     RW_REQUIRE(task->loop != NULL);
-    RW_REQUIRE(task->state <= RW_TASK_DONE);
+    RW_REQUIRE(task->state <= RWI_TASK_WOKEN);
     RW_REQUIRE((task->future == NULL) == (task->state == RW_TASK_DONE));
     RW_REQUIRE((task->state == RW_TASK_QUEUED) == (task->job.next != NULL));
     RW_REQUIRE(task->state == RW_TASK_DONE || !rwi_list_is_empty(&task->sibling));
     return true;
+}
+
+struct rw_scope *rwi_task_base(const struct rw_task *task)
+{
+    struct rw_scope *scope = task->scope;
+
+    RW_ASSERT(scope != NULL || task->state == RW_TASK_DONE);
+    while (scope != NULL && scope->owner == task) {
+        RW_ASSERT(scope->parent != NULL);
+        scope = scope->parent;
+    }
+    return scope;
 }
 
 static void report_unhandled(struct rw_task *task)
@@ -72,25 +91,36 @@ static void report_unhandled(struct rw_task *task)
             rw_task_name(task), rw_value_message(&task->out.value));
 }
 
-void rwi_task_destroy(struct rw_task *task)
+/* What few tasks have to say or to give back when they go. */
+static __attribute__((noinline)) void settle_estate(struct rw_task *task)
 {
-    RW_ASSERT(task->object.ref_count == 0);
-    RW_ASSERT(task->base == NULL);
-    RW_ASSERT(task->future == NULL);
-    struct rw_loop *loop = task->loop;
-
     RW_ASSERT(task->state == RW_TASK_DONE);
-    RW_ASSERT(task->job.next == NULL);
+    RW_ASSERT(task->future == NULL);
     if (rw_is_failure(&task->out.value) && !task->seen && task->out.value.code != RW_ERR_CANCELLED) {
         task->object.ref_count = 1; /* the hook may look at the task, not keep it */
         report_unhandled(task);
         RW_ASSERT(task->object.ref_count == 1);
     }
     rw_value_drop(&task->out.value);
-    if (task->extra != NULL) {
-        rwi_extra_free(task);
+    rwi_extra_free(task);
+}
+
+void rwi_task_destroy(struct rw_task *task)
+{
+    RW_ASSERT(task->scope == NULL);
+    RW_ASSERT(task->future == NULL);
+    RW_ASSERT(task->state == RW_TASK_DONE);
+    RW_ASSERT(task->job.next == NULL);
+    struct rwi_executor *executor = rwi_executor_of(task->loop);
+
+    RW_ASSERT(task->object.ref_count == 0);
+    if (rwi_unlikely(task->out.value.kind >= RW_KIND_BYTES || task->extra != NULL)) {
+        settle_estate(task);
     }
-    rwi_loop_release(loop, task, sizeof *task);
+    rwi_slabs_release_steps(&executor->slabs, task, TASK_STEPS + task->future_steps);
+    if (rwi_unlikely(executor->zombie)) {
+        rwi_loop_bury(rwi_executor_loop(executor));
+    }
 }
 
 static void destroy_task(struct rw_object *object)
@@ -112,91 +142,78 @@ static void queue(struct rw_task *task)
     rwi_executor_append(executor, &task->job);
 }
 
-void rw_task_wake(struct rw_task *task)
+static inline void wake(struct rw_task *task)
 {
     RW_ASSERT(task->object.ref_count > 0);
     if (rwi_likely(task->state == RW_TASK_WAITING)) {
         queue(task);
     } else if (task->state == RW_TASK_RUNNING) {
-        task->woken = true;
+        set_state(task, RWI_TASK_WOKEN);
     }
-    RW_VERIFY(task->state == RW_TASK_RUNNING || rwi_task_check(task));
+    RW_VERIFY(rwi_task_is_running(task) || rwi_task_check(task));
+}
+
+void rw_task_wake(struct rw_task *task)
+{
+    RW_ASSERT(task != NULL);
+    wake(task);
 }
 
 /* Tasks of the root scope, which nobody joins and which keeps no failures, come and go without further questions. */
-static void enter_scope(struct rw_task *task, struct rw_scope *scope)
+static inline void enter_root(struct rw_task *task, struct rw_scope *root)
 {
-    RW_ASSERT(rwi_list_is_empty(&task->sibling));
-    if (rwi_unlikely(scope->parent != NULL)) {
-        rwi_scope_adopt(scope, task);
-        return;
-    }
-    RW_ASSERT((scope->flags & RW_SCOPE_SUPERVISOR) != 0);
-    task->base = scope;
-    task->scope = scope;
-    task->effective = scope->effective;
-    rwi_list_push_back(&scope->tasks, &task->sibling);
-    scope->task_count++;
+    RW_ASSERT((root->flags & RW_SCOPE_SUPERVISOR) != 0);
+    RW_ASSERT(root->parent == NULL);
+    task->scope = root;
+    task->effective = root->effective;
+    rwi_list_append_new(&root->tasks, &task->sibling);
+    root->task_count++;
 }
 
-static void leave_scope(struct rw_task *task)
+static inline void leave_scope(struct rw_task *task)
 {
-    struct rw_scope *scope = task->base;
+    struct rw_scope *scope = task->scope;
 
-    RW_ASSERT(task->scope == scope);
+    RW_ASSERT(scope->owner != task);
+    RW_ASSERT(scope->task_count > 0);
     if (rwi_unlikely(scope->parent != NULL)) {
         rwi_scope_release(scope, task, &task->out.value);
         return;
     }
     RW_ASSERT(scope->state == RWI_SCOPE_OPEN);
-    rwi_list_remove(&task->sibling);
+    rwi_list_cut(&task->sibling);
     scope->task_count--;
-    task->base = NULL;
     task->scope = NULL;
-}
-
-static void wake_joiners(struct rw_task *task, struct rwi_list *joiners)
-{
-    struct rwi_list *node;
-
-    RW_ASSERT(joiners->next != NULL);
-    task->seen = true;
-    while ((node = rwi_list_pop_front(joiners)) != NULL) {
-        rwi_join_wake(node);
-    }
 }
 
 /* The one way into DONE. `value` is taken. */
 static void finish(struct rw_task *task, struct rw_value value)
 {
     RW_ASSERT(task->state != RW_TASK_WAITING || task->job.next == NULL);
-    RW_ASSERT(task->base != NULL);
-    struct rwi_list joiners;
+    RW_ASSERT(task->scope != NULL);
     struct rw_future *future = task->future;
-    bool is_joined = !rwi_list_is_empty(&task->out.joiners);
+    struct rwi_list *joiners = task->out.joiners;
 
     RW_ASSERT(future != NULL);
-    if (task->state == RW_TASK_QUEUED) {
+    if (rwi_unlikely(task->state == RW_TASK_QUEUED)) {
         rw_loop_unqueue(task->loop, &task->job);
     }
     set_state(task, RW_TASK_DONE);
-    if (is_joined) {
-        rwi_list_init(&joiners);
-        rwi_list_splice(&joiners, &task->out.joiners);
-    }
     task->out.value = value;
     task->future = NULL;
-    rw_future_drop(future);
-    while (task->scope != task->base) {
-        rw_scope_abandon(rw_scope_ref(task->scope)); /* a driver that did not leave what it had entered */
-    }
-    if (task->extra != NULL) {
+    if (rwi_unlikely(task->extra != NULL)) {
         rwi_extra_done(task);
     }
-    if (is_joined) {
-        wake_joiners(task, &joiners);
+    if (joiners != NULL) {
+        task->seen = true;
+        rwi_join_wake_all(
+            joiners); /* before anything else is dropped, which might be a join of this very task */
     }
-    if (task->extra != NULL) {
+    rwi_future_drop(future);
+    while (rwi_unlikely(task->scope->owner == task)) {
+        rw_scope_abandon(rw_scope_ref(task->scope)); /* a driver that did not leave what it had entered */
+    }
+    if (rwi_unlikely(task->extra != NULL)) {
         rwi_remote_detach(task);
     }
     rwi_executor_of(task->loop)->stats.tasks_live--;
@@ -207,7 +224,7 @@ static void finish(struct rw_task *task, struct rw_value value)
 void rwi_task_kill(struct rw_task *task)
 {
     RW_ASSERT(task->object.ref_count > 0);
-    RW_ASSERT(task->state != RW_TASK_RUNNING);
+    RW_ASSERT(!rwi_task_is_running(task));
     RW_ASSERT(task->state != RW_TASK_DONE);
     finish(task, rw_failure(RW_ERR_CANCELLED));
 }
@@ -215,7 +232,7 @@ void rwi_task_kill(struct rw_task *task)
 static void wake_by_waker(void *data)
 {
     RW_ASSERT(data != NULL);
-    rw_task_wake(data);
+    wake(data);
 }
 
 static struct rw_waker clone_waker(void *data)
@@ -237,7 +254,7 @@ static bool is_still_born(const struct rw_task *task)
 {
     RW_ASSERT(task->future != NULL);
     RW_ASSERT(task->state == RW_TASK_RUNNING);
-    return rwi_unlikely(task->effective) && !task->started;
+    return task->effective && (task->future->state & RW_FUTURE_POLLED) == 0;
 }
 
 static void run_task(struct rw_job *job, struct rw_loop *loop)
@@ -254,9 +271,9 @@ static void run_task(struct rw_job *job, struct rw_loop *loop)
         finish(task, rwi_cancel_failure(task));
         return;
     }
-    task->started = true;
-    task->woken = false;
-    task->polls++;
+    if (rwi_unlikely(++task->polls == 0)) {
+        rwi_extra_carry_polls(task);
+    }
     executor->stats.polls++;
     executor->current = task;
     executor->budget_left = executor->budget;
@@ -265,64 +282,135 @@ static void run_task(struct rw_job *job, struct rw_loop *loop)
     executor->current = NULL;
     if (poll == RW_READY) {
         finish(task, value);
-    } else if (task->woken) {
+    } else if (task->state == RWI_TASK_WOKEN) {
         queue(task);
     } else {
         set_state(task, RW_TASK_WAITING);
     }
 }
 
-/* Field by field: compilers clear a structure of this size as a whole in a way that takes longer than all the rest. */
-static void init_task(struct rw_task *task, struct rw_loop *loop, struct rw_future *future)
+/* Field by field: compilers clear a structure of this size as a whole in a way that takes longer than all the rest.
+ * The caller sets what says in which scope it is. */
+static inline void init_task(struct rw_task *task, struct rw_loop *loop, size_t future_steps)
 {
-    RW_ASSERT(future != NULL);
     RW_ASSERT(loop != NULL);
+    RW_ASSERT(future_steps <= UINT16_MAX);
     task->job = (struct rw_job){NULL, run_task};
     task->object = (struct rw_object){&task_type, 2}; /* the caller's and the executor's */
     task->loop = loop;
-    task->future = future;
+    task->future = (struct rw_future *)(void *)(task + 1);
+    task->polls = 0;
+    task->future_steps = (uint16_t)future_steps;
     task->state = RW_TASK_WAITING;
-    task->woken = false;
     task->cancelled = false;
     task->effective = false;
-    task->started = false;
     task->seen = false;
-    task->in_a_scope = false;
-    rwi_list_init(&task->out.joiners);
-    rwi_list_init(&task->sibling);
-    task->base = NULL;
-    task->scope = NULL;
+    task->unused = 0;
+    task->out.joiners = NULL;
     task->extra = NULL;
     task->id = rwi_executor_of(loop)->next_id++;
-    task->polls = 0;
+}
+
+static inline void start(struct rw_task *task, struct rwi_executor *executor)
+{
+    RW_ASSERT(task->scope != NULL);
+    RW_ASSERT(task->job.next == NULL);
+    executor->stats.tasks_live++;
+    set_state(task, RW_TASK_QUEUED);
+    rwi_executor_append(executor, &task->job);
+    RW_VERIFY(rwi_task_check(task));
+}
+
+static struct rw_task *refuse(int os_errno)
+{
+    RW_ASSERT(os_errno == EINVAL || os_errno == ENOMEM);
+    errno = os_errno;
+    RW_ASSERT(errno != 0);
+    return NULL;
+}
+
+static __attribute__((noinline)) struct rw_task *spawn_with(struct rw_loop *loop, size_t future_steps,
+                                                            const struct rw_spawn_options *options)
+{
+    struct rwi_executor *executor = rwi_executor_of(loop);
+    struct rw_scope *scope = options->scope != NULL ? options->scope : executor->root;
+
+    RW_ASSERT(options != NULL);
+    RW_REQUIRE(scope->loop == loop);
+    if (executor->ending || !rw_scope_is_open(scope)) {
+        return refuse(EINVAL);
+    }
+    struct rw_task *task = rwi_slabs_alloc_steps(&executor->slabs, TASK_STEPS + future_steps);
+
+    if (task == NULL) {
+        return refuse(ENOMEM);
+    }
+    init_task(task, loop, future_steps);
+    if (rwi_extra_init(task, options) != 0) {
+        rwi_slabs_release_steps(&executor->slabs, task, TASK_STEPS + future_steps);
+        return refuse(ENOMEM);
+    }
+    rwi_scope_adopt(scope, task);
+    start(task, executor);
+    return task;
+}
+
+/* Its future lies behind it until the caller says otherwise. Compiled for each kind of spawning. */
+static inline __attribute__((always_inline)) struct rw_task *spawn(struct rw_loop *loop, size_t future_steps,
+                                                                   const struct rw_spawn_options *options)
+{
+    struct rwi_executor *executor = rwi_executor_of(loop);
+    struct rw_task *task;
+
+    if (rwi_unlikely(options != NULL)) {
+        return spawn_with(loop, future_steps, options);
+    }
+    RW_ASSERT(executor->ending || executor->root->state == RWI_SCOPE_OPEN);
+    if (rwi_unlikely(executor->ending)) {
+        return refuse(EINVAL);
+    }
+    task = rwi_slabs_alloc_steps(&executor->slabs, TASK_STEPS + future_steps);
+    if (rwi_unlikely(task == NULL)) {
+        return refuse(ENOMEM);
+    }
+    init_task(task, loop, future_steps);
+    enter_root(task, executor->root);
+    start(task, executor);
+    return task;
 }
 
 struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future,
                          const struct rw_spawn_options *options)
 {
-    struct rwi_executor *executor = rwi_executor_of(loop);
-    struct rw_scope *scope = options != NULL && options->scope != NULL ? options->scope : executor->root;
-    bool is_refused = executor->ending || (scope->state != RWI_SCOPE_OPEN && !rw_scope_is_open(scope));
-    struct rw_task *task = is_refused ? NULL : rwi_loop_alloc(loop, sizeof *task);
-
     RW_REQUIRE(future != NULL);
-    RW_REQUIRE(scope->loop == loop);
-    if (task == NULL) {
-        errno = is_refused ? EINVAL : ENOMEM;
+    struct rw_task *task = spawn(loop, 0, options);
+
+    if (rwi_unlikely(task == NULL)) {
+        int os_errno = errno;
+
         rw_future_drop(future);
+        errno = os_errno;
         return NULL;
     }
-    init_task(task, loop, future);
-    if (options != NULL && rwi_extra_init(task, options) != 0) {
-        rwi_loop_release(loop, task, sizeof *task);
-        rw_future_drop(future);
+    RW_ASSERT(task->state == RW_TASK_QUEUED);
+    task->future = future;
+    return task;
+}
+
+struct rw_task *rw_spawn_inline(struct rw_loop *loop, const struct rw_future_vtable *vtable, size_t size,
+                                const struct rw_spawn_options *options, struct rw_future **future)
+{
+    RW_REQUIRE(vtable != NULL);
+    RW_REQUIRE(size - sizeof(struct rw_future) <= RW_SPAWN_INLINE_MAX - sizeof(struct rw_future));
+    struct rw_task *task = spawn(loop, (size + RWI_SLAB_STEP - 1) / RWI_SLAB_STEP, options);
+
+    if (rwi_unlikely(task == NULL)) {
+        *future = NULL;
         return NULL;
     }
-    enter_scope(task, scope);
-    executor->stats.tasks_spawned++;
-    executor->stats.tasks_live++;
-    queue(task);
-    RW_VERIFY(rwi_task_check(task));
+    *future = (struct rw_future *)(void *)(task + 1);
+    RW_ASSERT(task->future == *future);
+    rw_future_init(*future, vtable);
     return task;
 }
 
@@ -346,52 +434,6 @@ void rw_task_detach(struct rw_task *task)
     rw_task_unref(task);
 }
 
-bool rw_task_is_done(const struct rw_task *task)
-{
-    RW_REQUIRE(task != NULL);
-    RW_ASSERT(task->object.ref_count > 0);
-    return task->state == RW_TASK_DONE;
-}
-
-const struct rw_value *rw_task_value(struct rw_task *task)
-{
-    RW_REQUIRE(task != NULL);
-    RW_ASSERT(task->object.ref_count > 0);
-    if (task->state != RW_TASK_DONE) {
-        return NULL;
-    }
-    task->seen = true;
-    return &task->out.value;
-}
-
-void rw_task_mark_seen(struct rw_task *task)
-{
-    RW_REQUIRE(task != NULL);
-    RW_ASSERT(task->object.ref_count > 0);
-    task->seen = true;
-}
-
-uint64_t rw_task_id(const struct rw_task *task)
-{
-    RW_REQUIRE(task != NULL);
-    RW_ASSERT(task->id > 0);
-    return task->id;
-}
-
-struct rw_loop *rw_task_loop(const struct rw_task *task)
-{
-    RW_REQUIRE(task != NULL);
-    RW_ASSERT(task->loop != NULL);
-    return task->loop;
-}
-
-struct rw_scope *rw_task_scope(const struct rw_task *task)
-{
-    RW_REQUIRE(task != NULL);
-    RW_ASSERT((task->scope == NULL) == (task->state == RW_TASK_DONE));
-    return task->scope;
-}
-
 struct rw_object *rw_task_object(struct rw_task *task)
 {
     RW_REQUIRE(task != NULL);
@@ -407,13 +449,6 @@ struct rw_task *rw_task_of(const struct rw_value *value)
         return NULL;
     }
     return task_of_object(value->as.handle);
-}
-
-struct rw_task *rw_task_current(const struct rw_loop *loop)
-{
-    RW_REQUIRE(loop != NULL);
-    RW_ASSERT(loop != NULL);
-    return rwi_executor_of(loop)->current;
 }
 
 void rw_loop_set_unhandled(struct rw_loop *loop,

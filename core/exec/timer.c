@@ -42,7 +42,7 @@ static void place(struct rwi_timers *timers, uint32_t index, struct rwi_timer_en
     RW_ASSERT(index >= 1);
     RW_ASSERT(index <= timers->count);
     timers->entries[index] = entry;
-    entry.timer->position = index;
+    entry.place->position = index;
 }
 
 static void sift_up(struct rwi_timers *timers, uint32_t index, struct rwi_timer_entry entry)
@@ -121,24 +121,22 @@ void rwi_timers_init(struct rwi_timers *timers)
 void rwi_timers_fini(struct rwi_timers *timers)
 {
     for (uint32_t i = 1; i <= timers->count; i++) {
-        timers->entries[i].timer->position = 0;
+        timers->entries[i].place->position = 0;
     }
     rwi_mem_free(timers->entries, timers->capacity * sizeof *timers->entries);
     rwi_timers_init(timers);
 }
 
-int rwi_timers_arm(struct rwi_timers *timers, struct rw_timer *timer, int64_t deadline_ns)
+int rwi_timers_arm(struct rwi_timers *timers, struct rw_timer_place *place, int64_t deadline_ns)
 {
-    RW_ASSERT(timer->fire != NULL);
+    RW_ASSERT(place->position <= timers->count);
     int64_t key_ns = deadline_ns > timers->floor_ns ? deadline_ns : timers->floor_ns;
-    struct rwi_timer_entry entry = {key_ns, timers->next_sequence, timer};
+    struct rwi_timer_entry entry = {key_ns, timers->next_sequence, place};
 
-    if (timer->position != 0) {
-        RW_ASSERT(timers->entries[timer->position].timer == timer);
+    if (place->position != 0) {
+        RW_ASSERT(timers->entries[place->position].place == place);
         timers->next_sequence++;
-        timer->deadline_ns = deadline_ns;
-        timer->sequence = entry.sequence;
-        settle(timers, timer->position, entry);
+        settle(timers, place->position, entry);
         return 0;
     }
     if (timers->count + 1 >= timers->capacity && grow(timers) != 0) {
@@ -146,24 +144,22 @@ int rwi_timers_arm(struct rwi_timers *timers, struct rw_timer *timer, int64_t de
     }
     timers->next_sequence++;
     timers->count++;
-    timer->deadline_ns = deadline_ns;
-    timer->sequence = entry.sequence;
     sift_up(timers, timers->count, entry);
     return 0;
 }
 
-void rwi_timers_disarm(struct rwi_timers *timers, struct rw_timer *timer)
+void rwi_timers_disarm(struct rwi_timers *timers, struct rw_timer_place *place)
 {
-    uint32_t index = timer->position;
+    uint32_t index = place->position;
 
     if (index == 0) {
         return;
     }
     RW_ASSERT(index <= timers->count);
-    RW_ASSERT(timers->entries[index].timer == timer);
+    RW_ASSERT(timers->entries[index].place == place);
     struct rwi_timer_entry last = timers->entries[timers->count];
 
-    timer->position = 0;
+    place->position = 0;
     timers->count--;
     if (index <= timers->count) {
         settle(timers, index, last);
@@ -173,11 +169,11 @@ void rwi_timers_disarm(struct rwi_timers *timers, struct rw_timer *timer)
 
 int64_t rwi_timers_deadline(const struct rwi_timers *timers)
 {
-    RW_ASSERT(timers->count == 0 || timers->entries[1].timer->position == 1);
+    RW_ASSERT(timers->count == 0 || timers->entries[1].place->position == 1);
     return timers->count == 0 ? RW_NEVER : timers->entries[1].deadline_ns;
 }
 
-struct rw_timer *rwi_timers_pop(struct rwi_timers *timers, int64_t now_ns, uint64_t limit)
+struct rw_timer_place *rwi_timers_pop(struct rwi_timers *timers, int64_t now_ns, uint64_t limit)
 {
     if (timers->count == 0) {
         return NULL;
@@ -187,15 +183,15 @@ struct rw_timer *rwi_timers_pop(struct rwi_timers *timers, int64_t now_ns, uint6
     if (first.deadline_ns > now_ns || first.sequence >= limit) {
         return NULL;
     }
-    rwi_timers_disarm(timers, first.timer);
-    RW_ASSERT(first.timer->position == 0);
-    return first.timer;
+    rwi_timers_disarm(timers, first.place);
+    RW_ASSERT(first.place->position == 0);
+    return first.place;
 }
 
 bool rwi_timers_check(const struct rwi_timers *timers)
 {
     for (uint32_t i = 1; i <= timers->count; i++) {
-        if (timers->entries[i].timer->position != i) {
+        if (timers->entries[i].place->position != i) {
             return false;
         }
         if (i > 1 && comes_before(&timers->entries[i], &timers->entries[parent_of(i)])) {

@@ -7,11 +7,15 @@
 
 #include <ropewalk.h>
 
-/* Keys lie in the heap itself, so that sifting touches timers only to tell them where they are. */
+/* What a place belongs to: a timer, whose function is called, or a sleep, which needs no room for one. Above SLEEP lie the phases of
+ * a sleep. */
+enum rwi_timer_kind { RWI_TIMER_PLAIN, RWI_TIMER_SLEEP };
+
+/* Keys lie in the heap only, so that sifting touches timers only to tell them where they are. */
 struct rwi_timer_entry {
     int64_t deadline_ns;
-    uint64_t sequence;
-    struct rw_timer *timer;
+    uint64_t sequence; /* FIFO among equals */
+    struct rw_timer_place *place;
 };
 
 struct rwi_timers {
@@ -28,16 +32,19 @@ void rwi_timers_init(struct rwi_timers *timers);
 void rwi_timers_fini(struct rwi_timers *timers);
 
 /* Arms or re-arms. 0 or RW_ERR_NOMEM (then it keeps its old deadline, if it had one). */
-int rwi_timers_arm(struct rwi_timers *timers, struct rw_timer *timer, int64_t deadline_ns);
+int rwi_timers_arm(struct rwi_timers *timers, struct rw_timer_place *place, int64_t deadline_ns);
 
 /* Takes an unarmed timer too. */
-void rwi_timers_disarm(struct rwi_timers *timers, struct rw_timer *timer);
+void rwi_timers_disarm(struct rwi_timers *timers, struct rw_timer_place *place);
 
 /* The earliest deadline, or RW_NEVER. */
 int64_t rwi_timers_deadline(const struct rwi_timers *timers);
 
 /* Takes out the first timer that is due at `now_ns` and was armed before `limit` (a sequence number), or gives NULL. */
-struct rw_timer *rwi_timers_pop(struct rwi_timers *timers, int64_t now_ns, uint64_t limit);
+struct rw_timer_place *rwi_timers_pop(struct rwi_timers *timers, int64_t now_ns, uint64_t limit);
+
+/* The deadline of a sleep has come: it is taken out and woken. sleep.c's. */
+void rwi_sleep_fire(struct rw_timer_place *place);
 
 /* Asserts the heap's order and every timer's position. */
 bool rwi_timers_check(const struct rwi_timers *timers);

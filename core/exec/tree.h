@@ -19,30 +19,43 @@ struct rwi_remote;
 
 struct rwi_task_extra;
 
-/* A run touches the first 64 bytes only; together it is two cache lines, and slab.c gives it out aligned to them. */
+/* Beyond the states that others see: it runs and was woken meanwhile, so that it will run once more. */
+enum { RWI_TASK_WOKEN = RW_TASK_DONE + 1 };
+
+/* A run touches the first 56 bytes only. What a program has most of is idle tasks, hence the small types; its future may lie
+ * behind it in the same block. */
 struct rw_task {
     struct rw_job job;       /* first: the run queue finds the task by it */
     struct rw_object object; /* the references of handles, joins, and of the executor until it is done */
     struct rw_loop *loop;
     struct rw_future *future; /* NULL once done */
-    uint8_t state;            /* enum rw_task_state */
-    bool woken;               /* while running: run it once more */
-    bool cancelled;           /* rw_task_cancel: level-triggered */
-    bool effective;           /* cancelled by itself or by a scope around its awaits */
-    bool started;
-    bool seen;       /* somebody has looked at the outcome */
-    bool in_a_scope; /* its base is a scope that collects failures, not the root */
-    uint64_t polls;
+    uint32_t polls;           /* modulo 2^32: the rest is carried to `extra` */
+    uint16_t future_steps;    /* size of the future that lies behind the task, in RWI_SLAB_STEP */
+    uint8_t state;            /* enum rw_task_state, or RWI_TASK_WOKEN */
+    bool cancelled : 1;       /* rw_task_cancel: level-triggered */
+    bool effective : 1;       /* cancelled by itself or by a scope around its awaits */
+    bool seen : 1;            /* somebody has looked at the outcome */
+    uint8_t unused : 5;       /* so that the first byte of these is written as one */
     union {
-        struct rwi_list joiners; /* until done */
-        struct rw_value value;   /* from then on */
+        struct rwi_list *joiners; /* until done: the first of a ring of join.c's, or NULL */
+        struct rw_value value;    /* from then on */
     } out;
-    struct rwi_list sibling;      /* in base's tasks */
-    struct rw_scope *base;        /* the scope it was spawned into */
-    struct rw_scope *scope;       /* the innermost it has entered, else base */
+    struct rwi_list sibling;      /* in its base's tasks */
+    struct rw_scope *scope;       /* the innermost it has entered, else its base; NULL once done */
     struct rwi_task_extra *extra; /* what few tasks have (cancel.c); NULL until needed */
     uint64_t id;
 };
+
+/* The scope the task was spawned into: around all that it has entered. NULL once done. */
+struct rw_scope *rwi_task_base(const struct rw_task *task);
+
+static inline bool rwi_task_is_running(const struct rw_task *task)
+{
+    return task->state == RW_TASK_RUNNING || task->state == RWI_TASK_WOKEN;
+}
+
+/* How often it was run. */
+uint64_t rwi_task_polls(const struct rw_task *task);
 
 /* The last reference has gone. */
 void rwi_task_destroy(struct rw_task *task);
@@ -146,14 +159,17 @@ struct rwi_remote **rwi_extra_remote(struct rw_task *task, bool needed);
 int rwi_extra_init(struct rw_task *task, const struct rw_spawn_options *options);
 void rwi_extra_free(struct rw_task *task);
 
+/* Its count of polls has wrapped around. */
+void rwi_extra_carry_polls(struct rw_task *task);
+
 /* Calls the on_done callback and stops the pause timer. */
 void rwi_extra_done(struct rw_task *task);
 
 /* The failure that an await of this cancelled task gets, with the reason as its message. */
 struct rw_value rwi_cancel_failure(const struct rw_task *task);
 
-/* Wakes the join future that owns this node, which has been taken out of the task's list. */
-void rwi_join_wake(struct rwi_list *node);
+/* Wakes who joins a task that has just ended; `first` was its `out.joiners`. */
+void rwi_join_wake_all(struct rwi_list *first);
 
 /* ---- other threads: waker.c ------------------------------------------------------------------------------ */
 

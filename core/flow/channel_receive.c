@@ -175,18 +175,25 @@ int rw_channel_try_receive(struct rw_receiver *receiver, struct rw_value *out)
 
 /* ---- the future ------------------------------------------------------------------------------------------------------ */
 
-struct receive_future {
+struct receive {
     struct rw_future future;
-    struct rw_loop *loop;
     struct rw_receiver *receiver;
     struct rwi_waiter waiter;
     bool is_new;     /* the waiter is not in use */
     bool is_waiting; /* the waiter may be in a line */
 };
 
+_Static_assert(sizeof(struct receive) == sizeof(struct rw_receive), "the door gives it the room it needs");
+
+/* Holds a reference to its end, too. */
+struct boxed_receive {
+    struct receive receive;
+    struct rw_loop *loop;
+};
+
 /* The long way: somebody has to be told, or to be waited for. */
-static __attribute__((noinline)) enum rw_poll receive_slowly(struct receive_future *receive,
-                                                             struct rw_context *cx, struct rw_value *out)
+static __attribute__((noinline)) enum rw_poll receive_slowly(struct receive *receive, struct rw_context *cx,
+                                                             struct rw_value *out)
 {
     enum rw_poll poll;
 
@@ -205,10 +212,10 @@ static __attribute__((noinline)) enum rw_poll receive_slowly(struct receive_futu
 
 static enum rw_poll receive_poll(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
 {
-    struct receive_future *receive = (struct receive_future *)self;
+    struct receive *receive = (struct receive *)self;
 
-    RW_ASSERT(receive->loop == cx->loop);
     RW_ASSERT(receive->receiver->channel != NULL);
+    RW_ASSERT(receive->receiver->channel->shared || receive->receiver->channel->loop == cx->loop);
     if (rwi_unlikely(!rwi_budget_take(cx))) {
         return RW_PENDING;
     }
@@ -220,37 +227,63 @@ static enum rw_poll receive_poll(struct rw_future *self, struct rw_context *cx, 
 
 static void receive_drop(struct rw_future *self)
 {
-    struct receive_future *receive = (struct receive_future *)self;
-    struct rw_receiver *receiver = receive->receiver;
+    struct receive *receive = (struct receive *)self;
 
-    if (receive->is_waiting) {
-        rwi_channel_leave(receiver->channel, &receive->waiter);
+    if (rwi_unlikely(receive->is_waiting)) {
+        rwi_channel_leave(receive->receiver->channel, &receive->waiter);
+        receive->is_waiting = false;
     }
     RW_ASSERT(receive->is_new || !rwi_waiter_is_in_line(&receive->waiter));
-    RW_ASSERT(receive->loop != NULL);
-    rwi_loop_release(receive->loop, receive, sizeof *receive);
+    RW_ASSERT(receive->receiver != NULL);
+}
+
+static void receive_free(struct rw_future *self)
+{
+    struct boxed_receive *boxed = (struct boxed_receive *)self;
+    struct rw_receiver *receiver = boxed->receive.receiver;
+
+    RW_ASSERT(receiver->object.ref_count > 0);
+    receive_drop(self);
+    RW_ASSERT(boxed->loop != NULL);
+    rwi_loop_release(boxed->loop, boxed, sizeof *boxed);
     rwi_end_unref(&receiver->object);
 }
 
 static const struct rw_future_vtable receive_vtable = {"channel.receive", 0, receive_poll, NULL,
                                                        receive_drop};
+static const struct rw_future_vtable boxed_vtable = {"channel.receive", 0, receive_poll, NULL, receive_free};
+
+static inline void init_receive(struct receive *receive, const struct rw_future_vtable *vtable,
+                                struct rw_receiver *receiver)
+{
+    RW_ASSERT(receiver->object.ref_count > 0);
+    RW_ASSERT(receiver->channel != NULL);
+    rw_future_init(&receive->future, vtable);
+    receive->receiver = receiver;
+    receive->is_new = true;
+    receive->is_waiting = false;
+}
+
+void rw_receive_init(struct rw_receive *receive, struct rw_receiver *receiver)
+{
+    RW_REQUIRE(receive != NULL);
+    RW_REQUIRE(receiver != NULL);
+    init_receive((struct receive *)(void *)receive, &receive_vtable, receiver);
+}
 
 struct rw_future *rw_channel_receive(struct rw_loop *loop, struct rw_receiver *receiver)
 {
-    struct receive_future *receive;
+    struct boxed_receive *boxed;
 
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(receiver != NULL);
     RW_REQUIRE(receiver->channel->shared || receiver->channel->loop == loop);
-    receive = rwi_loop_alloc(loop, sizeof *receive);
-    if (receive == NULL) {
+    boxed = rwi_loop_alloc(loop, sizeof *boxed);
+    if (boxed == NULL) {
         return rw_failed(loop, RW_ERR_NOMEM);
     }
-    rw_future_init(&receive->future, &receive_vtable);
-    receive->loop = loop;
-    receive->receiver = receiver;
+    init_receive(&boxed->receive, &boxed_vtable, receiver);
+    boxed->loop = loop;
     rwi_end_ref(&receiver->object);
-    receive->is_new = true;
-    receive->is_waiting = false;
-    return &receive->future;
+    return &boxed->receive.future;
 }

@@ -214,9 +214,8 @@ int rw_channel_try_send(struct rw_sender *sender, struct rw_value *value)
 
 /* ---- the future ------------------------------------------------------------------------------------------------------ */
 
-struct send_future {
+struct send {
     struct rw_future future;
-    struct rw_loop *loop;
     struct rw_sender *sender;
     struct rwi_waiter waiter;
     struct {
@@ -227,8 +226,16 @@ struct send_future {
     } step;
 };
 
+_Static_assert(sizeof(struct send) == sizeof(struct rw_send), "the door gives it the room it needs");
+
+/* Holds a reference to its end, too. */
+struct boxed_send {
+    struct send send;
+    struct rw_loop *loop;
+};
+
 /* The long way: somebody has to be told, or to be waited for. */
-static __attribute__((noinline)) enum rw_poll send_slowly(struct send_future *send, struct rw_context *cx,
+static __attribute__((noinline)) enum rw_poll send_slowly(struct send *send, struct rw_context *cx,
                                                           struct rw_value *out)
 {
     enum rw_poll poll;
@@ -260,9 +267,9 @@ static __attribute__((noinline)) enum rw_poll send_slowly(struct send_future *se
 
 static enum rw_poll send_poll(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
 {
-    struct send_future *send = (struct send_future *)self;
+    struct send *send = (struct send *)self;
 
-    RW_ASSERT(send->loop == cx->loop);
+    RW_ASSERT(send->sender->channel->shared || send->sender->channel->loop == cx->loop);
     if (rwi_unlikely(!rwi_budget_take(cx))) {
         return RW_PENDING;
     }
@@ -277,7 +284,7 @@ static enum rw_poll send_poll(struct rw_future *self, struct rw_context *cx, str
 /* Takes the value back unless it was taken. Leaving forgets the waker, so that the wake comes first. */
 static void send_cancel(struct rw_future *self)
 {
-    struct send_future *send = (struct send_future *)self;
+    struct send *send = (struct send *)self;
     struct rwi_channel *channel = send->sender->channel;
     struct rwi_wakes wakes;
 
@@ -299,10 +306,11 @@ static void send_cancel(struct rw_future *self)
 }
 
 /* Takes a send that has not happened out of the line, and drops its value. */
-static __attribute__((noinline)) void send_abandon(struct send_future *send)
+static __attribute__((noinline)) void send_abandon(struct send *send)
 {
     if (send->step.is_waiting) {
         rwi_channel_leave(send->sender->channel, &send->waiter);
+        send->step.is_waiting = false;
         RW_ASSERT(!rwi_waiter_is_in_line(&send->waiter));
     }
     rw_value_drop(&send->waiter.value);
@@ -311,39 +319,65 @@ static __attribute__((noinline)) void send_abandon(struct send_future *send)
 
 static void send_drop(struct rw_future *self)
 {
-    struct send_future *send = (struct send_future *)self;
-    struct rw_sender *sender = send->sender;
+    struct send *send = (struct send *)self;
 
-    RW_ASSERT(send->loop != NULL);
+    RW_ASSERT(send->sender != NULL);
     if (rwi_unlikely(send->step.is_waiting || send->waiter.value.kind != RW_KIND_NIL)) {
         send_abandon(send);
     }
-    rwi_loop_release(send->loop, send, sizeof *send);
+    RW_ASSERT(send->waiter.value.kind == RW_KIND_NIL);
+}
+
+static void send_free(struct rw_future *self)
+{
+    struct boxed_send *boxed = (struct boxed_send *)self;
+    struct rw_sender *sender = boxed->send.sender;
+
+    RW_ASSERT(boxed->loop != NULL);
+    RW_ASSERT(sender->object.ref_count > 0);
+    send_drop(self);
+    rwi_loop_release(boxed->loop, boxed, sizeof *boxed);
     rwi_end_unref(&sender->object);
 }
 
 static const struct rw_future_vtable send_vtable = {"channel.send", 0, send_poll, send_cancel, send_drop};
+static const struct rw_future_vtable boxed_vtable = {"channel.send", 0, send_poll, send_cancel, send_free};
 
-struct rw_future *rw_channel_send(struct rw_loop *loop, struct rw_sender *sender, struct rw_value value)
+static inline void init_send(struct send *send, const struct rw_future_vtable *vtable,
+                             struct rw_sender *sender, struct rw_value value)
 {
-    struct send_future *send;
-
-    RW_REQUIRE(loop != NULL);
-    RW_REQUIRE(sender != NULL);
-    RW_REQUIRE(sender->channel->shared || sender->channel->loop == loop);
-    send = rwi_loop_alloc(loop, sizeof *send);
-    if (send == NULL) {
-        rw_value_drop(&value);
-        return rw_failed(loop, RW_ERR_NOMEM);
-    }
-    rw_future_init(&send->future, &send_vtable);
-    send->loop = loop;
+    RW_ASSERT(sender->object.ref_count > 0);
+    RW_ASSERT(sender->channel != NULL);
+    rw_future_init(&send->future, vtable);
     send->sender = sender;
-    rwi_end_ref(&sender->object);
     send->waiter.value = value;
     send->step.refused = rwi_channel_refuses(sender->channel, &value);
     send->step.is_new = send->step.refused == 0;
     send->step.is_waiting = false;
     send->step.is_cancelled = false;
-    return &send->future;
+}
+
+void rw_send_init(struct rw_send *send, struct rw_sender *sender, struct rw_value value)
+{
+    RW_REQUIRE(send != NULL);
+    RW_REQUIRE(sender != NULL);
+    init_send((struct send *)(void *)send, &send_vtable, sender, value);
+}
+
+struct rw_future *rw_channel_send(struct rw_loop *loop, struct rw_sender *sender, struct rw_value value)
+{
+    struct boxed_send *boxed;
+
+    RW_REQUIRE(loop != NULL);
+    RW_REQUIRE(sender != NULL);
+    RW_REQUIRE(sender->channel->shared || sender->channel->loop == loop);
+    boxed = rwi_loop_alloc(loop, sizeof *boxed);
+    if (boxed == NULL) {
+        rw_value_drop(&value);
+        return rw_failed(loop, RW_ERR_NOMEM);
+    }
+    init_send(&boxed->send, &boxed_vtable, sender, value);
+    boxed->loop = loop;
+    rwi_end_ref(&sender->object);
+    return &boxed->send.future;
 }

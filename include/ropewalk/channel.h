@@ -24,6 +24,17 @@ struct rw_receiver;
 struct rw_permit;
 struct rw_oneshot_sender;
 
+/* Futures of rw_send_init and rw_receive_init. Only `base` is the caller's to use. */
+struct rw_send {
+    struct rw_future base;
+    void *own[12];
+};
+
+struct rw_receive {
+    struct rw_future base;
+    void *own[12];
+};
+
 RW_BEGIN_DECLS
 
 /* capacity 0 is a rendezvous: a send ends when its value was taken. RW_UNBOUNDED never makes a sender wait. Two ends with one
@@ -57,6 +68,11 @@ RW_API struct rw_future *rw_channel_send(struct rw_loop *loop, struct rw_sender 
 
 /* The next value; RW_ERR_CLOSED when closed and empty. A value that is a failure cannot be sent (RW_ERR_INVALID). */
 RW_API struct rw_future *rw_channel_receive(struct rw_loop *loop, struct rw_receiver *receiver);
+
+/* The same two in the caller's memory (see future.h): awaiting them allocates nothing. The end is borrowed and must outlive the
+ * future; a LOCAL channel's is polled on its own loop. */
+RW_API void rw_send_init(struct rw_send *send, struct rw_sender *sender, struct rw_value value);
+RW_API void rw_receive_init(struct rw_receive *receive, struct rw_receiver *receiver);
 
 /* Without waiting. try_send takes *value on success only: 0, RW_ERR_FULL, RW_ERR_CLOSED, RW_ERR_TYPE, RW_ERR_NOMEM.
  * try_receive: 0, RW_ERR_EMPTY, RW_ERR_CLOSED. */

@@ -10,6 +10,12 @@
  *      new --poll--> polled --poll: READY--> done          drop ends it in any state
  *                      |  cancel: a request    ^
  *                      +-----------------------+
+ *
+ * Futures in the caller's memory. What a future awaits most has, beside the function that gives it boxed (rw_yield_now,
+ * rw_sleep_until, rw_task_join, rw_channel_send, rw_channel_receive), a struct to embed and a function of the name rw_x_init, so
+ * that an await allocates nothing. `&x.base` is then a future as any other: drop ends it in any state and leaves its memory
+ * alone, after which it may be made again in the same place. What it is made of must outlive it, where its contract
+ * does not say that it takes a reference.
  */
 #ifndef ROPEWALK_FUTURE_H
 #define ROPEWALK_FUTURE_H
@@ -107,8 +113,20 @@ static inline enum rw_poll rw_poll(struct rw_future *future, struct rw_context *
  * function, is only marked: its next poll answers RW_READY with RW_ERR_CANCELLED without running it. */
 RW_API void rw_future_cancel(struct rw_future *future);
 
+/* The part of rw_future_drop for checked builds. */
+RW_API void rw_future_drop_slow(struct rw_future *future);
+
 /* Ends a future in any state; takes NULL. */
-RW_API void rw_future_drop(struct rw_future *future);
+static inline void rw_future_drop(struct rw_future *future)
+{
+    if (future != NULL) {
+#if defined(RW_CHECK_LEVEL) && RW_CHECK_LEVEL >= 2
+        rw_future_drop_slow(future);
+#else
+        future->vtable->drop(future);
+#endif
+    }
+}
 
 static inline void rw_future_init(struct rw_future *future, const struct rw_future_vtable *vtable)
 {

@@ -32,9 +32,10 @@ struct rw_job {
 /* A timer of the host's own: embed it, init, arm. `fire` runs inside the turn and must not enter a script: it queues
  * a job or wakes a waker. Fires once; may be armed again from `fire`. */
 struct rw_timer {
-    int64_t deadline_ns;
-    uint64_t sequence; /* FIFO among equals */
-    uint32_t position; /* 0: not armed */
+    struct rw_timer_place {
+        uint32_t position; /* 0: not armed */
+        uint32_t kind;     /* the library's */
+    } place;
     void (*fire)(struct rw_timer *self, struct rw_loop *loop);
 };
 
@@ -129,7 +130,7 @@ RW_API void rw_timer_disarm(struct rw_loop *loop, struct rw_timer *timer);
 
 static inline bool rw_timer_is_armed(const struct rw_timer *timer)
 {
-    return timer->position != 0;
+    return timer->place.position != 0;
 }
 
 /* Sets what a host does around a wait that may block (copied; NULL: nothing). Loop's thread, not while it waits. */

@@ -40,6 +40,12 @@ struct rw_spawn_options {
     void *arg;
 };
 
+/* A future of rw_join_init. Only `base` is the caller's to use. */
+struct rw_join {
+    struct rw_future base;
+    void *own[6];
+};
+
 struct rw_task_info {
     uint64_t id;
     const char *name;   /* "" when unnamed */
@@ -59,6 +65,16 @@ RW_BEGIN_DECLS
 RW_API struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future,
                                 const struct rw_spawn_options *options);
 
+/* The largest future that may lie in its task. */
+#define RW_SPAWN_INLINE_MAX 65536
+
+/* Spawns a future of `size` bytes that lies in the task's own memory: one block for both, which lives until the last reference
+ * to the task has gone. *future has its head made; the caller fills in the rest, before the next turn (it is not zeroed, and
+ * aligned to 16). Its drop function ends it and leaves its memory alone. NULL as for rw_spawn, and *future is NULL then. */
+RW_API struct rw_task *rw_spawn_inline(struct rw_loop *loop, const struct rw_future_vtable *vtable,
+                                       size_t size, const struct rw_spawn_options *options,
+                                       struct rw_future **future);
+
 /* One more reference. Loop's thread. */
 RW_API struct rw_task *rw_task_ref(struct rw_task *task);
 /* Lets go of a reference; with the last one the task runs on detached. rw_task_unref and rw_task_detach are the same
@@ -71,6 +87,10 @@ RW_API struct rw_future *rw_task_join(struct rw_task *task);
 
 /* Like rw_task_join, but cancelling or dropping the future before its end cancels the task: for a caller who owns it. */
 RW_API struct rw_future *rw_task_join_owned(struct rw_task *task);
+
+/* Either of them in the caller's memory (see future.h). Takes the caller's reference to the task, which dropping the future
+ * gives back: for who has just spawned it. */
+RW_API void rw_join_init(struct rw_join *join, struct rw_task *task, bool owned);
 
 /* Requests the task's end; `reason` (a text, may be NULL) becomes the message. Idempotent. A task not yet run never runs.
  * A coroutine future whose vtable has a cancel function is only told (edge), the rest is its own affair. */

@@ -8,6 +8,22 @@
 #include "base.h"
 #include "future.h"
 
+/* Futures of rw_sleep_init, rw_yield_init and rw_timeout_init. Only `base` is the caller's to use. */
+struct rw_sleep {
+    struct rw_future base;
+    void *own[4];
+};
+
+struct rw_yield {
+    struct rw_future base;
+    bool yielded;
+};
+
+struct rw_timeout {
+    struct rw_future base;
+    void *own[8];
+};
+
 RW_BEGIN_DECLS
 
 /* Ready (nil) at the deadline; a deadline that has passed is ready at the first poll after one turn. */
@@ -16,9 +32,17 @@ RW_API struct rw_future *rw_sleep_until(struct rw_loop *loop, int64_t deadline_n
 /* Ready (nil) one turn later. */
 RW_API struct rw_future *rw_yield_now(struct rw_loop *loop);
 
+/* The same two in the caller's memory, see "futures in the caller's memory" in future.h. */
+RW_API void rw_sleep_init(struct rw_sleep *sleep, struct rw_loop *loop, int64_t deadline_ns);
+RW_API void rw_yield_init(struct rw_yield *yield);
+
 /* Ends with what `future` (taken) ends with, or with RW_ERR_TIMEOUT when the deadline came first: then the future is asked
  * to cancel and polled to its end; a value that still arrives is delivered, not lost. */
 RW_API struct rw_future *rw_timeout(struct rw_loop *loop, struct rw_future *future, int64_t deadline_ns);
+
+/* The same in the caller's memory, see future.h. `future` is dropped with it, and may lie in the caller's memory too. */
+RW_API void rw_timeout_init(struct rw_timeout *timeout, struct rw_loop *loop, struct rw_future *future,
+                            int64_t deadline_ns);
 
 /* `now + delay` without overflow; a negative delay is RW_NOW's side of now. */
 RW_API int64_t rw_deadline_after(const struct rw_loop *loop, int64_t delay_ns);

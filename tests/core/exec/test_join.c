@@ -19,6 +19,23 @@ static struct rw_future *join_and_note(struct script *self)
     SCRIPT_END(self, rw_nil());
 }
 
+/* Awaits a future that lies elsewhere, and notes its kind or failure and `number`. */
+static struct rw_future *await_and_note(struct script *self)
+{
+    SCRIPT_BEGIN(self);
+    AWAIT(self, self->data);
+    note("%s%lld", rw_is_failure(&self->in) ? got(self) : rw_kind_name(self->in.kind), (long long)self->n);
+    SCRIPT_END(self, rw_nil());
+}
+
+static struct rw_task *script_spawn_awaiting(struct rw_future *future, int number)
+{
+    struct script *script = script_new_with(&script_vtable, await_and_note, future);
+
+    script->n = number;
+    return rw_spawn(loop, &script->base, NULL);
+}
+
 static void every_joiner_gets_the_outcome_in_the_order_of_joining(void)
 {
     struct gate gate = {.poll_count = 0};
@@ -167,6 +184,76 @@ static void an_owned_join_of_a_done_task_cancels_nobody(void)
     world_end();
 }
 
+static void a_join_in_its_callers_memory_takes_the_reference(void)
+{
+    struct gate gate = {.poll_count = 0};
+    struct rw_join joins[3];
+    struct rw_value out;
+
+    CHECK(world_begin());
+    struct rw_task *task = script_spawn(wait_for_gate, &gate);
+
+    for (int i = 0; i < 3; i++) {
+        rw_join_init(&joins[i], rw_task_ref(task), false);
+        rw_task_detach(script_spawn_awaiting(&joins[i].base, i));
+    }
+    rw_task_unref(task); /* the joins keep it */
+    run_turns(1);
+    gate_open(&gate, rw_int(7));
+    run_all();
+    CHECK_TEXT(noted(), "int0 int1 int2");
+    task = script_spawn(wait_for_gate, &gate);
+    rw_join_init(&joins[0], task, true);
+    CHECK_INT(rw_block_on(loop, &joins[0].base, &out), 0);
+    CHECK_INT(out.as.integer, 7);
+    CHECK(world_is_empty());
+    world_end();
+}
+
+static void joins_that_are_dropped_leave_the_others_waiting(void)
+{
+    struct gate gate = {.poll_count = 0};
+    struct rw_task *joiners[4];
+    struct rw_join joins[4];
+
+    CHECK(world_begin());
+    struct rw_task *task = script_spawn(wait_for_gate, &gate);
+
+    for (int i = 0; i < 4; i++) {
+        rw_join_init(&joins[i], rw_task_ref(task), false);
+        joiners[i] = script_spawn_awaiting(&joins[i].base, i);
+    }
+    run_turns(1);
+    rw_task_cancel(joiners[0], NULL); /* the first of them, and one between others */
+    rw_task_cancel(joiners[2], NULL);
+    run_turns(2);
+    CHECK_TEXT(noted(), "cancelled0 cancelled2");
+    gate_open(&gate, rw_int(1));
+    run_all();
+    CHECK_TEXT(noted(), "int1 int3");
+    for (int i = 0; i < 4; i++) {
+        rw_task_unref(joiners[i]);
+    }
+    rw_task_unref(task);
+    CHECK(world_is_empty());
+    world_end();
+}
+
+static void an_owned_join_in_its_callers_memory_cancels_when_it_is_dropped(void)
+{
+    struct gate gate = {.poll_count = 0};
+    struct rw_join join;
+
+    CHECK(world_begin());
+    rw_join_init(&join, script_spawn(wait_for_gate, &gate), true);
+    run_turns(1);
+    rw_future_drop(&join.base);
+    run_all();
+    CHECK_INT(gate.drop_count, 1);
+    CHECK(world_is_empty());
+    world_end();
+}
+
 static struct rw_future *join_next(struct script *self)
 {
     SCRIPT_BEGIN(self);
@@ -257,6 +344,9 @@ static const struct test tests[] = {
     TEST(an_owned_join_of_a_done_task_cancels_nobody),
     TEST(a_thousand_tasks_may_join_each_other_in_a_chain),
     TEST(two_tasks_that_await_each_other_are_a_deadlock),
+    TEST(a_join_in_its_callers_memory_takes_the_reference),
+    TEST(joins_that_are_dropped_leave_the_others_waiting),
+    TEST(an_owned_join_in_its_callers_memory_cancels_when_it_is_dropped),
     TEST(every_allocation_failure_is_survived),
 };
 

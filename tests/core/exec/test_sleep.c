@@ -240,6 +240,97 @@ static void dropping_disarms_the_timer_in_every_state(void)
     world_end();
 }
 
+/* ---- in the caller's memory ------------------------------------------------------------------------------------------ */
+
+struct napper {
+    struct script script; /* `data` is the napper */
+    struct rw_sleep sleep;
+    struct rw_yield yield;
+};
+
+static struct rw_future *nap_in_place(struct script *self)
+{
+    struct napper *napper = self->data;
+
+    SCRIPT_BEGIN(self);
+    for (self->n = 0; self->n < 2; self->n++) {
+        rw_sleep_init(&napper->sleep, self->loop, at(self->n * 10 + 5));
+        AWAIT(self, &napper->sleep.base);
+        note("slept@%lld", (long long)now_ms());
+        rw_yield_init(&napper->yield);
+        AWAIT(self, &napper->yield.base);
+        note("%s@%lld", got(self), (long long)now_ms());
+    }
+    SCRIPT_END(self, rw_nil());
+}
+
+static void sleeps_and_yields_in_the_callers_memory_may_be_made_again_there(void)
+{
+    struct napper napper;
+    struct rw_stats before;
+    struct rw_stats after;
+
+    CHECK(world_begin());
+    struct rw_task *task = script_spawn(nap_in_place, &napper);
+
+    rw_stats(loop, &before);
+    run_turns(1);
+    rw_stats(loop, &after);
+    CHECK_INT(after.futures_live, before.futures_live); /* no memory is asked for */
+    run_all();
+    CHECK_TEXT(noted(), "slept@5 ok@5 slept@15 ok@15");
+    rw_task_unref(task);
+    CHECK(world_is_empty());
+    world_end();
+}
+
+static void a_sleep_in_the_callers_memory_may_be_dropped_in_any_state(void)
+{
+    struct rw_sleep sleep;
+    struct rw_value out;
+
+    CHECK(world_begin());
+    rw_sleep_init(&sleep, loop, at(5));
+    rw_future_drop(&sleep.base);
+    rw_sleep_init(&sleep, loop, at(5));
+    struct rw_task *task = rw_spawn(loop, &sleep.base, NULL);
+
+    run_turns(1);
+    rw_task_cancel(task, NULL);
+    run_all();
+    CHECK_INT(rw_task_value(task)->code, RW_ERR_CANCELLED);
+    CHECK_INT(now_ms(), 0);
+    rw_task_unref(task);
+    rw_sleep_init(&sleep, loop, at(5));
+    CHECK_INT(rw_block_on(loop, &sleep.base, &out), 0);
+    CHECK_INT(now_ms(), 5);
+    rw_sleep_init(&sleep, loop, RW_NEVER);
+    CHECK_INT(rw_block_on(loop, &sleep.base, &out), RW_ERR_DEADLOCK);
+    CHECK(world_is_empty());
+    world_end();
+}
+
+static void a_timeout_in_the_callers_memory_drops_what_it_was_given(void)
+{
+    struct gate gate = {.poll_count = 0};
+    struct rw_timeout timeout;
+    struct rw_value out;
+
+    CHECK(world_begin());
+    rw_timeout_init(&timeout, loop, gate_wait(&gate), at(20));
+    CHECK_INT(rw_block_on(loop, &timeout.base, &out), 0);
+    CHECK_INT(out.code, RW_ERR_TIMEOUT);
+    CHECK_INT(now_ms(), 20);
+    CHECK_INT(gate.drop_count, 1);
+    gate_open(&gate, rw_int(3));
+    rw_timeout_init(&timeout, loop, gate_wait(&gate), at(40));
+    CHECK_INT(rw_block_on(loop, &timeout.base, &out), 0);
+    CHECK_INT(out.as.integer, 3);
+    CHECK_INT(gate.drop_count, 2);
+    CHECK(world_is_empty());
+    world_end();
+}
+
 static void time_futures_survive_a_failing_allocation(void)
 {
     struct rw_value out = rw_nil();
@@ -276,6 +367,9 @@ static const struct test tests[] = {
     TEST(a_cancel_from_outside_is_no_timeout),
     TEST(a_timeout_ends_what_cannot_be_asked_to_end),
     TEST(dropping_disarms_the_timer_in_every_state),
+    TEST(sleeps_and_yields_in_the_callers_memory_may_be_made_again_there),
+    TEST(a_sleep_in_the_callers_memory_may_be_dropped_in_any_state),
+    TEST(a_timeout_in_the_callers_memory_drops_what_it_was_given),
     TEST(every_allocation_failure_is_survived),
 };
 

@@ -45,7 +45,7 @@ static bool pop_agrees(struct rwi_timers *timers, int64_t now_ns)
     struct model_timer *expected;
 
     while ((expected = first_of_model(now_ns)) != NULL) {
-        if (rwi_timers_pop(timers, now_ns, UINT64_MAX) != &expected->timer) {
+        if (rwi_timers_pop(timers, now_ns, UINT64_MAX) != &expected->timer.place) {
             return false;
         }
         expected->armed_at = 0;
@@ -71,10 +71,10 @@ static void thousands_of_random_operations_agree_with_a_plain_list(void)
         if (what < 6) { /* few different deadlines, so that many are equal */
             timer->deadline_ns = now_ns + (int64_t)(rw_sim_random(random) % 50);
             timer->armed_at = step;
-            CHECK_INT(rwi_timers_arm(&timers, &timer->timer, timer->deadline_ns), 0);
+            CHECK_INT(rwi_timers_arm(&timers, &timer->timer.place, timer->deadline_ns), 0);
         } else if (what < 8) {
             timer->armed_at = 0;
-            rwi_timers_disarm(&timers, &timer->timer);
+            rwi_timers_disarm(&timers, &timer->timer.place);
         } else {
             now_ns += (int64_t)(rw_sim_random(random) % 5);
             CHECK(pop_agrees(&timers, now_ns));
@@ -216,14 +216,14 @@ static void without_memory_a_timer_stays_as_it_was(void)
 
     rwi_timers_init(&timers);
     name_timers(named, 17);
-    CHECK_INT(rwi_timers_arm(&timers, &named[0].timer, 5), 0);
+    CHECK_INT(rwi_timers_arm(&timers, &named[0].timer.place, 5), 0);
     test_fail_allocation(1, false);
     for (armed = 1; armed < 17 && err == 0; armed++) {
-        err = rwi_timers_arm(&timers, &named[armed].timer, 5);
+        err = rwi_timers_arm(&timers, &named[armed].timer.place, 5);
     }
     CHECK_INT(err, RW_ERR_NOMEM);
     CHECK(!rw_timer_is_armed(&named[armed - 1].timer));
-    CHECK_INT(rwi_timers_arm(&timers, &named[0].timer, 9), 0);
+    CHECK_INT(rwi_timers_arm(&timers, &named[0].timer.place, 9), 0);
     test_fail_allocation(0, false);
     CHECK_INT(rwi_timers_deadline(&timers), 5);
     CHECK(rwi_timers_check(&timers));

@@ -122,6 +122,46 @@ static void a_receive_that_never_comes_is_a_deadlock(void)
     CHECK(rig_close(&rig));
 }
 
+static void a_receive_in_the_callers_memory_waits_gets_and_may_be_dropped(unsigned flags)
+{
+    struct rig rig = rig_open();
+    struct rw_sender *tx;
+    struct rw_receiver *rx;
+    struct rw_receive first;
+    struct rw_receive second;
+    struct rw_value value = rw_int(5);
+    struct rw_value out;
+
+    CHECK_INT(rw_channel_open(rig.loop, 4, flags, &tx, &rx), 0);
+    rw_receive_init(&first, rx);
+    rw_receive_init(&second, rx);
+    struct act one = act_of(&rig, &first.base);
+    struct act two = act_of(&rig, &second.base);
+
+    CHECK(act_waits(&one));
+    CHECK(act_waits(&two));
+    CHECK_INT(rw_channel_try_send(tx, &value), 0);
+    CHECK_INT(one.wakes, 1);
+    act_drop(&one); /* it goes, and the next in line is told */
+    CHECK_INT(two.wakes, 1);
+    CHECK_INT(act_poll(&two, &out), RW_READY);
+    CHECK_INT(out.as.integer, 5);
+    act_drop(&two);
+    CHECK_INT(one.clones, 0);
+    CHECK_INT(two.clones, 0);
+    rw_receive_init(&first, rx); /* in the same place */
+    value = rw_int(6);
+    CHECK_INT(rw_channel_try_send(tx, &value), 0);
+    CHECK_INT(ready_int(&rig, &first.base), 6);
+    rw_sender_unref(tx);
+    rw_receive_init(&first, rx);
+    CHECK_INT(ready_int(&rig, &first.base), RW_ERR_CLOSED);
+    rw_receiver_unref(rx);
+    CHECK(rig_close(&rig));
+}
+
+BOTH(a_receive_in_the_callers_memory_waits_gets_and_may_be_dropped)
+
 static void no_memory_is_an_error(void)
 {
     struct rig rig = rig_open();
@@ -141,6 +181,7 @@ static const struct test tests[] = {
     TEST(a_receiver_yields_when_its_budget_is_used_up),
     TEST(a_cancelled_task_loses_no_value),
     TEST(a_receive_that_never_comes_is_a_deadlock),
+    TEST_BOTH(a_receive_in_the_callers_memory_waits_gets_and_may_be_dropped),
     TEST(no_memory_is_an_error),
 };
 

@@ -167,6 +167,44 @@ static void a_future_that_fails_drops_its_value(void)
     CHECK(rig_close(&rig));
 }
 
+static void a_send_in_the_callers_memory_waits_and_gives_its_value_back(unsigned flags)
+{
+    struct rig rig = rig_open();
+    struct rw_sender *tx;
+    struct rw_receiver *rx;
+    struct rw_send sends[3];
+    struct rw_value out;
+
+    CHECK_INT(rw_channel_open(rig.loop, 1, flags, &tx, &rx), 0);
+    rw_send_init(&sends[0], tx, rw_text_of("first"));
+    CHECK_INT(ready_int(&rig, &sends[0].base), 0);
+    rw_send_init(&sends[1], tx, rw_text_of("second"));
+    rw_send_init(&sends[2], tx, rw_text_of("third"));
+    struct act one = act_of(&rig, &sends[1].base);
+    struct act two = act_of(&rig, &sends[2].base);
+
+    CHECK(act_waits(&one));
+    CHECK(act_waits(&two));
+    act_drop(&one); /* with its value */
+    CHECK_INT(rw_channel_try_receive(rx, &out), 0);
+    CHECK_TEXT(rw_value_data(&out, NULL), "first");
+    rw_value_drop(&out);
+    CHECK_INT(two.wakes, 1);
+    CHECK_INT(act_int(&two), 0);
+    CHECK_INT(rw_channel_try_receive(rx, &out), 0);
+    CHECK_TEXT(rw_value_data(&out, NULL), "third");
+    rw_value_drop(&out);
+    rw_send_init(&sends[0], tx, rw_failure(RW_ERR_BROKEN)); /* in the same place */
+    CHECK_INT(ready_int(&rig, &sends[0].base), RW_ERR_INVALID);
+    rw_send_init(&sends[0], tx, rw_text_of("never polled"));
+    rw_future_drop(&sends[0].base);
+    rw_sender_unref(tx);
+    rw_receiver_unref(rx);
+    CHECK(rig_close(&rig));
+}
+
+BOTH(a_send_in_the_callers_memory_waits_and_gives_its_value_back)
+
 static const struct test tests[] = {
     TEST(shared_channels_refuse_what_belongs_to_one_thread),
     TEST(shared_channels_refuse_natives_in_errors_too),
@@ -174,6 +212,7 @@ static const struct test tests[] = {
     TEST(a_failure_cannot_be_sent),
     TEST(try_send_takes_the_value_on_success_only),
     TEST(a_future_that_fails_drops_its_value),
+    TEST_BOTH(a_send_in_the_callers_memory_waits_and_gives_its_value_back),
 };
 
 TEST_MAIN(tests)
