@@ -33,7 +33,7 @@ ifneq ($(DEPS),no)
 ifneq ($(filter bench,$(MAKECMDGOALS)),)
 build/config.mk: build/deps-bench.ok
 endif
-ifneq ($(filter check demo test test-lua test-python test-cases test-san,$(MAKECMDGOALS)),)
+ifneq ($(filter check demo test test-lua test-python test-cases test-ext test-san,$(MAKECMDGOALS)),)
 build/config.mk: build/deps.ok
 endif
 endif
@@ -56,6 +56,7 @@ include mk/core.mk
 include mk/lua.mk
 include mk/python.mk
 include mk/test.mk
+include mk/pg.mk
 include mk/run.mk
 include mk/check.mk
 include mk/install.mk

@@ -10,7 +10,7 @@ PYTHON_FILES := $(wildcard setup.py) $(wildcard tools python tests bench example
 
 # Clang parses everything a second time, for its warnings only: one stamp per source and, for bindings, per host.
 CLANG_FLAGS = -fsyntax-only -std=gnu11 $(filter-out -Werror,$(WARNINGS)) -Werror -DRW_CHECK_LEVEL=3
-CLANG_CHECKED := $(CORE_SRC:%.c=build/clang/%.ok) $(HOST_SRC:%.c=build/clang/%.ok) $(TEST_C:%.c=build/clang/%.ok) $(EXAMPLE_SRC:%.c=build/clang/%.ok) $(patsubst build/bench/%,build/clang/bench/c/%.ok,$(filter-out build/bench/bare-%,$(BENCH_PROGRAMS))) \
+CLANG_CHECKED := $(CORE_SRC:%.c=build/clang/%.ok) $(HOST_SRC:%.c=build/clang/%.ok) $(TEST_C:%.c=build/clang/%.ok) $(EXAMPLE_SRC:%.c=build/clang/%.ok) $(PG_CHECKED:%.c=build/clang/%.ok) $(patsubst build/bench/%,build/clang/bench/c/%.ok,$(filter-out build/bench/bare-%,$(BENCH_PROGRAMS))) \
     $(foreach abi,$(LUAS),build/clang/lua-$(abi)/bench/lua/bare.ok) \
     $(foreach abi,$(LUAS),$(LUA_BINDING_SRC:%.c=build/clang/lua-$(abi)/%.ok)) \
     $(foreach version,$(PYTHONS),$(PYTHON_BINDING_SRC:%.c=build/clang/python-$(version)/%.ok))
@@ -23,12 +23,12 @@ $(1)/%.ok: %.c build/config.mk
 	$$(call say,CLANG) $$(CLANG) $$(CLANG_FLAGS) $(2) -MMD -MP -MT $$@ -MF $$(@:.ok=.d) $$<
 	@touch $$@
 endef
-$(eval $(call clang_rule,build/clang,$(CORE_INCLUDES) -Ibindings -Itests -Itests/core -Itests/harness -DRW_FUZZ_STANDALONE=1 '-DRW_TEST_DATA="tests"'))
+$(eval $(call clang_rule,build/clang,$(CORE_INCLUDES) -Ibindings -Itests -Itests/core -Itests/harness -Iexamples/extension $(LIBPQ_CFLAGS) -DRW_FUZZ_STANDALONE=1 '-DRW_TEST_DATA="tests"'))
 $(foreach abi,$(LUAS),$(eval $(call clang_rule,build/clang/lua-$(abi),$(BINDING_INCLUDES) $(LUA_$(abi)_CFLAGS))))
 $(foreach version,$(PYTHONS),$(eval $(call clang_rule,build/clang/python-$(version),$(BINDING_INCLUDES) $(subst -I,-isystem ,$(PYTHON_$(version)_CFLAGS)) $(PYTHON_LUA_CFLAGS))))
 -include $(CLANG_CHECKED:.ok=.d)
 
-GCC_CHECKED := all lua python examples $(BENCH_PROGRAMS) $(foreach top,$(TEST_TOPS),$(call programs,checked,$(top)))
+GCC_CHECKED := all lua python examples $(BENCH_PROGRAMS) $(foreach top,$(TEST_TOPS),$(call programs,checked,$(top))) $(PG_PROGRAMS)
 
 .PHONY: check check-format check-gcc check-clang check-layers check-style check-lua check-python check-types check-stubs format
 check: check-format check-gcc check-clang check-layers check-style check-lua check-python check-types check-stubs

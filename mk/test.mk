@@ -126,6 +126,7 @@ suites:
 	@$(call write_list,lua,$(lua_lines))
 	@$(call write_list,python,$(python_lines))
 	@$(call write_list,cases,$(cases_lines))
+	@$(call write_list,ext,$(ext_lines))
 	@$(call write_list,sim,$(sim_lines))
 	@$(call write_list,san-core,$(foreach variant,asan tsan,$(foreach top,$(UNIT_TOPS) cases,$(call c_lines,$(variant),$(top),300))))
 	@$(call write_list,san-hosts,$(asan_host_lines))
@@ -146,7 +147,7 @@ asan_host_lines = \
 
 # ---- what must be built before each list -----------------------------------------------------------------------------
 
-.PHONY: built-core built-lua built-python built-cases built-sim built-san-core built-san-hosts built-tools
+.PHONY: built-core built-lua built-python built-cases built-ext built-sim built-san-core built-san-hosts built-tools
 built-core: $(foreach top,$(UNIT_TOPS) harness,$(call programs,checked,$(top))) $(call programs,asan,fuzz)
 built-lua: lua
 built-python: python
@@ -160,13 +161,13 @@ built-tools: all lua
 
 # ---- targets -----------------------------------------------------------------------------------------------------------
 
-TEST_LISTS := core lua python cases sim san-core san-hosts tools
+TEST_LISTS := core lua python cases ext sim san-core san-hosts tools
 
-.PHONY: test test-core test-lua test-python test-cases test-sim test-san test-tools test-matrix soak
+.PHONY: test test-core test-lua test-python test-cases test-ext test-sim test-san test-tools test-matrix soak
 test: $(TEST_LISTS:%=built-%) suites
 	$(RUN_SUITES) $(TOOLS) $(TEST_LISTS:%=build/suites/%)
 
-test-core test-lua test-python test-cases test-sim test-tools: test-%: built-% suites
+test-core test-lua test-python test-cases test-ext test-sim test-tools: test-%: built-% suites
 	$(RUN_SUITES) build/suites/$*
 
 test-san: built-san-core built-san-hosts suites
@@ -204,7 +205,7 @@ soak:
 	$(MAKE) test-sim SEEDS=100000
 
 #: test           every suite on every interpreter; ends with `N passed, N failed, N skipped`
-#: test-core test-lua test-python test-cases test-sim test-san test-tools    one part of it
+#: test-core test-lua test-python test-cases test-ext test-sim test-san test-tools    one part of it
 #: test-matrix    the suites in a Debian forky root that tools/matrix.sh makes
 #: fuzz           each fuzzer for FUZZ_SECONDS (600)
 #: soak           the simulations with ten times the seeds of test-sim

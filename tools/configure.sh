@@ -77,6 +77,11 @@ for abi in 5.1 5.2 5.3 5.4 5.5 luajit; do
 done
 echo "LUAS :=$luas"
 
+if pkg-config --exists libpq 2>/dev/null; then
+    echo "LIBPQ_CFLAGS := $(pkg-config --cflags libpq | sed 's/-I/-isystem /g')"
+    echo "LIBPQ_LIBS := $(pkg-config --libs libpq)"
+fi
+
 echo "CLANG := $(first_of clang-21 clang-19 clang-16 clang-14 clang)"
 echo "CLANG_FORMAT := $(first_of clang-format-14)"
 echo "CCACHE := $(command -v ccache 2>/dev/null)"

@@ -14,7 +14,7 @@ bench=no
 
 packages="gcc make pkg-config git libc6-dev clang-14 clang-format-14 libclang-rt-14-dev
     lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev lua5.4 liblua5.4-dev luajit libluajit-5.1-dev
-    lua-check debootstrap"
+    lua-check debootstrap libpq-dev postgresql swig"
 [ "$bench" = no ] || packages="$packages libuv1-dev lua-luv lua-luv-dev"
 
 # A Python 3.11 of any origin will do, with its headers; only where there is none is Debian's asked for.

@@ -20,7 +20,7 @@ root=${ROPEWALK_MATRIX_ROOT:-${XDG_CACHE_HOME:-$HOME/.cache}/ropewalk/forky}
 packages="ca-certificates make pkg-config git libc6-dev gcc-16 clang-21 libclang-rt-21-dev
     python3.14 python3.14-dev python3.14-venv python3.15 python3.15-dev python3.15-venv
     lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev lua5.4 liblua5.4-dev lua5.5 liblua5.5-dev
-    luajit libluajit-5.1-dev"
+    luajit libluajit-5.1-dev libpq-dev postgresql swig"
 
 fail() {
     echo "matrix: $*" >&2
@@ -37,6 +37,9 @@ find_mirror() {
 copy_settings() {
     cp -L /etc/resolv.conf "$root/etc/resolv.conf"
     mkdir -p "$root/etc/ssl/certs" "$root/etc/apt/apt.conf.d"
+    # No package starts a service there: a server that goes on would hold the mounts.
+    printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d"
+    chmod 755 "$root/usr/sbin/policy-rc.d"
     cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
     grep -lE '^ *Acquire::' /etc/apt/apt.conf.d/* 2>/dev/null | while read -r file; do
         cp "$file" "$root/etc/apt/apt.conf.d/"
