@@ -71,7 +71,7 @@ static struct rw_future *spawn_owned(lua_State *L, struct rwl_state *state, int 
 {
     lua_pushvalue(L, index);
     struct rwl_coroutine *coroutine = rwl_coroutine_new(L, state, 0);
-    struct rw_task *task = rw_spawn(coroutine->loop, &coroutine->base.base, NULL);
+    struct rw_task *task = rw_spawn(state->loop, &coroutine->base.base, NULL);
 
     if (task == NULL) {
         return rw_failed(state->loop, RW_ERR_NOMEM);

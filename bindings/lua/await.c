@@ -8,38 +8,36 @@
  * asked rwl_check_awaiting before it made its future, so that nothing is left behind where one cannot await. */
 #include "lua/state.h"
 
-#if LUA_VERSION_NUM >= 503
-static int go_on(lua_State *L, int status, lua_KContext context);
-#define SUSPEND(L) lua_yieldk(L, 0, 0, go_on)
-#elif LUA_VERSION_NUM == 502
-static int go_on(lua_State *L);
-#define SUSPEND(L) lua_yieldk(L, 0, 0, go_on)
-#else
-#define SUSPEND(L) lua_yield(L, 0)
-#endif
-
 #if LUA_VERSION_NUM >= 502
-/* In the thread again: the outcome is with the coroutine. */
-#if LUA_VERSION_NUM >= 503
-static int go_on(lua_State *L, int status, lua_KContext context)
-#else
-static int go_on(lua_State *L)
-#endif
+/* In the thread again: the outcome is with the state. */
+static int finish_here(lua_State *L, struct rwl_state *state)
 {
-    struct rwl_state *state = rwl_state(L);
     struct rwl_coroutine *self = state->current;
 
-#if LUA_VERSION_NUM >= 503
-    (void)status;
-    (void)context;
-#endif
     if (self == NULL || self->thread != L) {
         return luaL_error(L, "the coroutine of a task was resumed by hand");
     }
-    int count = self->finish(L, state, &self->value, self->extra);
-    rw_value_drop(&self->value);
+    int count = self->finish(L, state, &state->value, self->extra);
+    rw_value_drop(&state->value);
     return count;
 }
+#endif
+
+#if LUA_VERSION_NUM >= 503
+static int go_on(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    return finish_here(L, (struct rwl_state *)context);
+}
+#define SUSPEND(L, state) lua_yieldk(L, 0, (lua_KContext)(state), go_on)
+#elif LUA_VERSION_NUM == 502
+static int go_on(lua_State *L)
+{
+    return finish_here(L, rwl_state(L));
+}
+#define SUSPEND(L, state) lua_yieldk(L, 0, 0, go_on)
+#else
+#define SUSPEND(L, state) lua_yield(L, 0)
 #endif
 
 static const char *why_not(lua_State *L, const struct rwl_state *state)
@@ -76,38 +74,40 @@ static int refuse(lua_State *L, const char *why)
     return lua_error(L);
 }
 
-struct rwl_coroutine *rwl_check_awaiting(lua_State *L, struct rwl_state *state)
+int rwl_refuse_awaiting(lua_State *L, struct rwl_state *state)
 {
-    const char *why = why_not(L, state);
-
-    if (why != NULL) {
-        refuse(L, why);
-    }
-    return state->current;
+    return refuse(L, why_not(L, state));
 }
 
-bool rwl_may_try(struct rwl_coroutine *self)
+bool rwl_may_try(struct rwl_state *state)
 {
-    return !rw_task_is_cancelled(self->cx->task) && rw_budget_take(self->cx);
+    return !rw_task_is_cancelled(state->cx->task) && rw_budget_take(state->cx);
 }
 
 int rwl_suspend(lua_State *L, struct rwl_state *state, struct rw_future *future, rwl_finish *finish,
                 intptr_t extra)
 {
     struct rwl_coroutine *self = state->current;
+    struct rw_context *cx = state->cx;
+    struct rw_value value;
 
-    rw_value_drop(&self->value);
-    self->extra = extra;
-    if (rw_task_await(self->cx, future, &self->value) == RW_READY) {
+    self->extra = extra; /* polling may change it: select.c */
+    enum rw_poll poll = rw_task_await(cx, future, &value);
+
+    state->current = self; /* others may have run inside it */
+    state->cx = cx;
+    if (poll == RW_READY) {
         rw_future_drop(future);
-        int count = finish(L, state, &self->value, self->extra);
-        rw_value_drop(&self->value);
+        rw_value_drop(&state->value);
+        state->value = value;
+        int count = finish(L, state, &state->value, self->extra);
+        rw_value_drop(&state->value);
         return count;
     }
-    self->suspended = future;
+    self->base.leaf = future;
     self->finish = finish;
     self->phase = RWL_PHASE_AWAITING;
-    return SUSPEND(L);
+    return SUSPEND(L, state);
 }
 
 struct rw_task *rwl_check_task(lua_State *L, struct rwl_state *state)
@@ -115,7 +115,7 @@ struct rw_task *rwl_check_task(lua_State *L, struct rwl_state *state)
     if (state->current == NULL) {
         luaL_error(L, "not possible outside a task: start one with rw.run(fn) or rw.spawn(fn)");
     }
-    return state->current->cx->task;
+    return state->cx->task;
 }
 
 int rwl_finish_operation(lua_State *L, struct rwl_state *state, struct rw_value *value, intptr_t extra)

@@ -9,8 +9,6 @@
  * pattern was seen; if not, the answer is "yes" and Lua's own error is what the caller gets.
  *
  * Rejected: walking the stack with lua_getinfo. It costs as much as the await and does not see metamethods. */
-#include <string.h>
-
 #include "lua/state.h"
 
 #if LUA_VERSION_NUM >= 503
@@ -18,13 +16,7 @@
 void rwl_boundary_open(lua_State *L, struct rwl_state *state)
 {
     (void)L;
-    state->boundary_offset = 0;
-}
-
-bool rwl_may_yield(lua_State *L, const struct rwl_state *state)
-{
-    (void)state;
-    return lua_isyieldable(L) != 0;
+    state->boundary = -1;
 }
 
 #else
@@ -84,6 +76,7 @@ void rwl_boundary_open(lua_State *L, struct rwl_state *state)
     struct samples samples = {.depth = 0};
     int results;
 
+    state->boundary = -1;
     if (rwl_is_jit()) {
         return;
     }
@@ -93,31 +86,12 @@ void rwl_boundary_open(lua_State *L, struct rwl_state *state)
     lua_xmove(L, thread, 2);
     int status = rwl_resume(thread, L, 1, &results);
     lua_pop(L, 1);
-    state->no_boundaries = true;
     for (int offset = 0; status == 0 && offset + 4 <= SIZE; offset += 2) {
         if (counts_along(&samples, offset)) {
-            state->boundary_offset = offset;
-            state->no_boundaries = false;
+            state->boundary = offset;
             return;
         }
     }
-}
-
-bool rwl_may_yield(lua_State *L, const struct rwl_state *state)
-{
-#if LUA_VERSION_NUM < 502
-    if (rwl_is_jit()) {
-        return lua_isyieldable(L) != 0;
-    }
-#endif
-    if (state->no_boundaries) {
-        return true;
-    }
-#if LUA_VERSION_NUM == 501
-    return field(L, state->boundary_offset) == field(L, state->boundary_offset + 2);
-#else
-    return field(L, state->boundary_offset) == 0;
-#endif
 }
 
 #endif

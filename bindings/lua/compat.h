@@ -27,6 +27,12 @@ static inline bool rwl_is_jit(void)
     return lua_isyieldable != NULL;
 }
 
+/* PUC 5.1 and 5.2 do not tell: then yes. */
+static inline bool rwl_may_yield_here(lua_State *L)
+{
+    return lua_isyieldable == NULL || lua_isyieldable(L) != 0;
+}
+
 static inline int lua_absindex(lua_State *L, int index)
 {
     return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
@@ -56,6 +62,16 @@ static inline void lua_rawsetp(lua_State *L, int index, const void *key)
 static inline bool rwl_is_jit(void)
 {
     return false;
+}
+
+static inline bool rwl_may_yield_here(lua_State *L)
+{
+#if LUA_VERSION_NUM >= 503
+    return lua_isyieldable(L) != 0;
+#else
+    (void)L;
+    return true;
+#endif
 }
 #endif
 

@@ -3,56 +3,58 @@
  * coroutine.c - a Lua function as a future: its thread, what goes in, what comes out.
  *
  *      NEW --resume--> RUNNING --rwl_suspend--> AWAITING --the await's outcome--> RUNNING
+ *                        |  \---yield_now-----> YIELDED --the next turn-------> RUNNING
  *                        |  \---emit----------> EMITTED --next item wanted------> RUNNING   (generators)
  *                        |  \---rwl_try-------> CALLING --in a new thread-------> RUNNING   (5.1)
- *                        `--returned or raised--> ENDED
+ *                        `--returned or raised--> ENDED --dropped--> idle, for the next function
  *
- * The thread is anchored once, in an array slot of the registry; a thread that has ended waits there for the next
- * function. Invariant: `root` is NULL exactly when no slot is held. Where Lua has continuations the outcome of an
+ * The thread is anchored once, in an array slot of the registry; a record that has ended waits with its thread for the
+ * next function. Invariant: `thread` is NULL exactly when no slot is held. Where Lua has continuations the outcome of an
  * await is turned into results inside the thread (await.c). On 5.1 and LuaJIT it is done before the thread goes on,
  * on the service thread: there no pcall can be active in a suspended 5.1 thread, so a failure simply ends it; on
  * LuaJIT a trampoline around each awaiting function raises what it is told to. */
-#include <string.h>
+#include <stdlib.h>
 
 #include "lua/state.h"
 
-static struct rwl_coroutine *coroutine_of(struct rwh_coroutine *base)
-{
-    return (struct rwl_coroutine *)base;
-}
+#define IDLE_MAX 256
 
 /* ---- what goes in ---- */
 
 #if RWL_HAS_YIELDK
 
-static int deliver(struct rwl_coroutine *self, struct rw_value in, int *status)
+static inline int deliver(struct rwl_coroutine *self, int *status)
 {
-    *status = LUA_OK;
-    self->value = in;
+    (void)self;
+    (void)status;
     return 0;
 }
 
 #else
 
+struct delivery {
+    struct rwl_coroutine *self;
+    int count;
+};
+
 static int push_results(lua_State *L)
 {
-    struct rwl_coroutine *self = lua_touserdata(L, 1);
-    int count;
+    struct delivery *delivery = lua_touserdata(L, 1);
+    struct rwl_coroutine *self = delivery->self;
 
     lua_settop(L, 0);
-    count = self->finish(L, self->state, &self->value, self->extra);
-    if (!lua_checkstack(self->thread, count + 2)) {
+    delivery->count = self->finish(L, self->state, &self->state->value, self->extra);
+    if (!lua_checkstack(self->thread, delivery->count + 2)) {
         return luaL_error(L, "too many results");
     }
-    lua_xmove(L, self->thread, count);
-    self->argument_count = count;
+    lua_xmove(L, self->thread, delivery->count);
     return 0;
 }
 
 /* A plain scalar needs neither memory nor protection. */
-static bool push_scalar(struct rwl_coroutine *self)
+static inline bool push_scalar(struct rwl_coroutine *self)
 {
-    const struct rw_value *value = &self->value;
+    const struct rw_value *value = &self->state->value;
 
     if (self->finish == rwl_finish_true && value->kind == RW_KIND_NIL) {
         lua_pushboolean(self->thread, 1);
@@ -67,19 +69,13 @@ static bool push_scalar(struct rwl_coroutine *self)
 }
 
 /* Puts the results of the await on the thread; *status tells when it must end with an error instead. */
-static int deliver(struct rwl_coroutine *self, struct rw_value in, int *status)
+__attribute__((noinline)) static int deliver_protected(struct rwl_coroutine *self, int *status)
 {
     lua_State *L = self->state->L;
+    struct delivery delivery = {.self = self};
 
-    *status = LUA_OK;
-    self->value = in;
-    if (push_scalar(self)) {
-        return 1;
-    }
-    int failed = rwl_protect(self->state, push_results, self);
-    rw_value_drop(&self->value);
-    if (failed == 0) {
-        return self->argument_count;
+    if (rwl_protect(self->state, push_results, &delivery) == 0) {
+        return delivery.count;
     }
     if (rwl_is_jit()) {
         lua_pushlightuserdata(self->thread, rwl_raise_marker());
@@ -91,22 +87,20 @@ static int deliver(struct rwl_coroutine *self, struct rw_value in, int *status)
     return 1;
 }
 
+static inline int deliver(struct rwl_coroutine *self, int *status)
+{
+    return push_scalar(self) ? 1 : deliver_protected(self, status);
+}
+
 #endif
 
 /* ---- what comes out ---- */
 
-static void retire_thread(struct rwl_coroutine *self, int status)
+static void give_up_thread(struct rwl_coroutine *self)
 {
-    struct rwl_state *state = self->state;
-    lua_State *root = self->root;
-
-    self->root = NULL;
-    self->thread = NULL;
-    if (state->idle_count < (int)(sizeof state->idle_refs / sizeof state->idle_refs[0]) &&
-        rwl_reset_thread(root, state->L, status)) {
-        state->idle_refs[state->idle_count++] = self->slot;
-    } else {
-        rwl_slot_release(state, self->slot);
+    if (self->thread != NULL) {
+        rwl_slot_release(self->state, self->slot);
+        self->thread = NULL;
     }
 }
 
@@ -157,7 +151,9 @@ static enum rwh_step end(struct rwl_coroutine *self, int status, int count, stru
 {
     *out = status == LUA_OK ? result_of(self, count) : failure_of(self);
     self->phase = RWL_PHASE_ENDED;
-    retire_thread(self, status);
+    if (!rwl_reset_thread(self->thread, self->state->L, status)) {
+        give_up_thread(self);
+    }
     return RWH_DONE;
 }
 
@@ -188,76 +184,90 @@ static enum rwh_step end_stray(struct rwl_coroutine *self, struct rw_value *out)
     }
     *out = rw_failure_of(stray.error);
     self->phase = RWL_PHASE_ENDED;
-    self->root = NULL;
-    rwl_slot_release(state, self->slot);
+    give_up_thread(self);
     return RWH_DONE;
 }
 
 /* ---- the turn in between ---- */
 
-static enum rwh_step run(struct rwl_coroutine *self, int count, int status, struct rw_future **leaf,
-                         struct rw_value *out)
+/* What the thread did, other than to wait; goes on until it does. */
+__attribute__((noinline)) static enum rwh_step settle(struct rwl_coroutine *self, int status, int results,
+                                                      struct rw_value *out)
 {
-    for (;;) {
-        int results = count;
+    struct rwl_state *state = self->state;
 
-        self->phase = RWL_PHASE_RUNNING;
-        if (status == LUA_OK) {
-            status = rwl_resume(self->thread, self->state->from, count, &results);
-        }
+    for (;;) {
+        int count = results;
+
         if (status == LUA_YIELD) {
-            if (self->phase == RWL_PHASE_AWAITING) {
-                *leaf = self->suspended;
+            if (self->phase <= RWL_PHASE_AWAITING) {
                 return RWH_PENDING;
             }
             if (self->phase == RWL_PHASE_EMITTED) {
-                *out = self->value;
-                self->value = rw_nil();
+                *out = state->value;
+                state->value = rw_nil();
                 return RWH_DONE;
             }
             if (self->phase != RWL_PHASE_CALLING) {
                 return end_stray(self, out);
             }
-            status = LUA_OK;
-            count = self->argument_count;
-        } else if (rwl_frame_return(self, status, results, &count)) {
-            status = LUA_OK;
-        } else {
+            count = lua_gettop(self->thread) - 1;
+        } else if (!rwl_frame_return(self, status, results, &count)) {
             return end(self, status, results, out);
         }
+        self->phase = RWL_PHASE_RUNNING;
+        status = rwl_resume(self->thread, state->from, count, &results);
     }
 }
 
-static enum rwh_step resume(struct rwh_coroutine *base, struct rw_context *cx, struct rw_value in,
-                            struct rw_future **leaf, struct rw_value *out)
+static enum rwh_step refuse_to_run(struct rw_value *in, struct rw_value *out)
 {
-    struct rwl_coroutine *self = coroutine_of(base);
+    rw_value_drop(in);
+    *out = rw_failure_format(RW_ERR_CANCELLED, "the Lua state was closed");
+    return RWH_DONE;
+}
+
+static inline enum rwh_step resume(struct rwh_coroutine *base, struct rw_context *cx, struct rw_value in,
+                                   struct rw_value *out)
+{
+    struct rwl_coroutine *self = (struct rwl_coroutine *)base;
     struct rwl_state *state = self->state;
-    struct rwl_coroutine *outer = state->current;
+    enum rwh_step step = RWH_PENDING;
     int status = LUA_OK;
     int count = 0;
 
-    if (self->root == NULL) {
-        rw_value_drop(&in);
-        *out = rw_failure_format(RW_ERR_CANCELLED, "the Lua state was closed");
-        return RWH_DONE;
+    if (self->thread == NULL) {
+        return refuse_to_run(&in, out);
     }
     state->current = self;
-    self->cx = cx;
+    state->cx = cx;
     if (self->phase == RWL_PHASE_AWAITING) {
-        rw_value_drop(&self->value);
-        count = deliver(self, in, &status);
+        state->value = in;
+        count = deliver(self, &status);
     } else if (self->phase == RWL_PHASE_NEW) {
-        count = self->argument_count;
-    } else {
+        count = lua_gettop(self->thread) - 1;
+    } else if (!rwl_is_jit() || self->phase != RWL_PHASE_YIELDED) { /* there the trampoline says it */
         lua_pushboolean(self->thread, 1);
         count = 1;
     }
-    enum rwh_step step = run(self, count, status, leaf, out);
-    self->cx = NULL;
-    state->current = outer;
+    self->phase = RWL_PHASE_RUNNING;
+    if (status == LUA_OK) {
+        status = rwl_resume(self->thread, state->from, count, &count);
+    }
+    if (status != LUA_YIELD || self->phase > RWL_PHASE_AWAITING) {
+        step = settle(self, status, count, out);
+    }
+    rw_value_drop(&state->value); /* left by a finisher that raised */
+    state->current = NULL;
     return step;
 }
+
+enum rw_poll rwl_coroutine_poll(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
+{
+    return rwh_coroutine_drive((struct rwh_coroutine *)self, cx, out, resume);
+}
+
+/* ---- beginning and end ---- */
 
 static void unlink_coroutine(struct rwl_coroutine *self)
 {
@@ -267,97 +277,145 @@ static void unlink_coroutine(struct rwl_coroutine *self)
     self->link.next = &self->link;
 }
 
-static void give_up_thread(struct rwl_coroutine *self)
+static bool is_reusable(const struct rwl_coroutine *self)
 {
-    if (self->root != NULL) {
-        rwl_slot_release(self->state, self->slot);
-        self->root = NULL;
-        self->thread = NULL;
-    }
+    return self->thread != NULL && (self->phase == RWL_PHASE_ENDED || self->phase == RWL_PHASE_NEW) &&
+           self->state->idle_count < IDLE_MAX;
 }
 
-static void drop(struct rwh_coroutine *base)
+static void keep_for_reuse(struct rwl_coroutine *self)
 {
-    struct rwl_coroutine *self = coroutine_of(base);
+    struct rwl_state *state = self->state;
 
-    rwl_scopes_abandon(self);
-    give_up_thread(self);
-    rwl_frames_drop(self);
+    lua_settop(self->thread, 0);
+    self->link.next = state->idle != NULL ? &state->idle->link : NULL;
+    state->idle = self;
+    state->idle_count++;
+}
+
+void rwl_coroutine_drop(struct rw_future *future)
+{
+    struct rwl_coroutine *self = (struct rwl_coroutine *)future;
+    struct rwl_state *state = self->state;
+
+    rwh_coroutine_drop_leaf(&self->base);
+    if (self->around != NULL) {
+        rwl_scopes_abandon(self);
+        rwl_frames_drop(self);
+        rwl_native_unref(self->around->context);
+        free(self->around);
+    }
     unlink_coroutine(self);
-    rw_value_drop(&self->value);
-    rwl_native_unref(self->context);
-    rwl_state_unref(self->state);
-    rw_loop_release(self->loop, self, sizeof *self);
+    if (is_reusable(self)) {
+        keep_for_reuse(self);
+    } else {
+        give_up_thread(self);
+        free(self);
+    }
+    rwl_state_unref(state);
 }
 
-static const struct rw_future_vtable vtable = RWH_COROUTINE_VTABLE("lua", NULL);
-static const struct rwh_coroutine_ops ops = {resume, drop};
+static const struct rw_future_vtable vtable = {"lua", RW_FUTURE_COROUTINE, rwl_coroutine_poll, NULL,
+                                               rwl_coroutine_drop};
 
-/* Pushes a thread that nothing else uses; its slot in the registry. */
-static lua_State *take_thread(lua_State *L, struct rwl_state *state, int *slot)
+static struct rwl_coroutine *coroutine_at(struct rwl_list *link)
 {
-    if (state->idle_count > 0) {
-        state->idle_count--;
-        *slot = state->idle_refs[state->idle_count];
-        rwl_slot_push(L, state, *slot);
-    } else {
-        lua_newthread(L);
-        lua_pushvalue(L, -1);
-        *slot = rwl_slot_take(L, state);
+    return (struct rwl_coroutine *)((char *)link - offsetof(struct rwl_coroutine, link));
+}
+
+/* A record with a thread of its own and an empty stack. Raises. */
+static struct rwl_coroutine *make_record(lua_State *L, struct rwl_state *state)
+{
+    luaL_checkstack(L, 4, NULL);
+    lua_State *thread = lua_newthread(L);
+    int slot = rwl_slot_take(L, state);
+    struct rwl_coroutine *self = malloc(sizeof *self);
+
+    if (self == NULL) {
+        rwl_slot_release(state, slot);
+        luaL_error(L, "not enough memory");
+        return NULL;
     }
-    return lua_tothread(L, -1);
+    self->state = state;
+    self->thread = thread;
+    self->slot = slot;
+    return self;
+}
+
+static struct rwl_coroutine *take_idle(struct rwl_state *state)
+{
+    struct rwl_coroutine *self = state->idle;
+
+    if (self != NULL) {
+        state->idle = self->link.next != NULL ? coroutine_at(self->link.next) : NULL;
+        state->idle_count--;
+    }
+    return self;
+}
+
+struct rwl_around *rwl_need_around(struct rwl_coroutine *self)
+{
+    if (self->around == NULL) {
+        self->around = calloc(1, sizeof *self->around);
+    }
+    return self->around;
+}
+
+/* rw.ctx: what the spawner has. */
+static bool inherit_context(struct rwl_coroutine *self, const struct rwl_coroutine *from)
+{
+    if (from == NULL || from->around == NULL || from->around->context == NULL) {
+        return true;
+    }
+    if (rwl_need_around(self) == NULL) {
+        return false;
+    }
+    self->around->context = from->around->context;
+    self->around->context->ref_count++;
+    return true;
 }
 
 struct rwl_coroutine *rwl_coroutine_new(lua_State *L, struct rwl_state *state, int count)
 {
-    struct rw_loop *loop = rwl_need_loop(L, state);
-    int slot;
+    (void)rwl_need_loop(L, state);
+    struct rwl_coroutine *self = take_idle(state);
 
-    luaL_checkstack(L, 4, NULL);
-    lua_State *thread = take_thread(L, state, &slot);
-    lua_pop(L, 1);
-    struct rwl_coroutine *self = rw_loop_alloc(loop, sizeof *self);
-    if (self == NULL || !lua_checkstack(thread, count + 4)) {
-        rwl_slot_release(state, slot);
-        if (self != NULL) {
-            rw_loop_release(loop, self, sizeof *self);
-        }
-        luaL_error(L, "not enough memory");
-        return NULL;
+    if (self == NULL) {
+        self = make_record(L, state);
     }
-    memset(self, 0, sizeof *self);
-    rwh_coroutine_init(&self->base, &vtable, &ops);
-    rwl_push_main(thread, state, lua_iscfunction(L, -1 - count) != 0);
-    lua_xmove(L, thread, count + 1);
-    self->argument_count = lua_gettop(thread) - 1;
-    self->state = state;
-    self->loop = loop;
-    self->root = thread;
-    self->thread = thread;
-    self->slot = slot;
+    rwh_coroutine_init(&self->base, &vtable);
+    self->task = NULL;
+    self->around = NULL;
+    self->phase = RWL_PHASE_NEW;
+    self->generator = false;
     self->link.prev = state->coroutines.prev;
     self->link.next = &state->coroutines;
     state->coroutines.prev->next = &self->link;
     state->coroutines.prev = &self->link;
-    if (state->current != NULL && state->current->context != NULL) {
-        self->context = state->current->context;
-        self->context->ref_count++;
-    }
     rwl_state_ref(state);
+    if (!lua_checkstack(self->thread, count + 4) || !inherit_context(self, state->current)) {
+        rwl_coroutine_drop(&self->base.base);
+        luaL_error(L, "not enough memory");
+        return NULL;
+    }
+    rwl_push_main(self->thread, state, lua_iscfunction(L, -1 - count) != 0);
+    lua_xmove(L, self->thread, count + 1);
     return self;
 }
 
 void rwl_coroutines_close(struct rwl_state *state)
 {
     while (state->coroutines.next != &state->coroutines) {
-        struct rwl_coroutine *self =
-            (struct rwl_coroutine *)((char *)state->coroutines.next - offsetof(struct rwl_coroutine, link));
+        struct rwl_coroutine *self = coroutine_at(state->coroutines.next);
 
         unlink_coroutine(self);
         give_up_thread(self);
         if (self->task != NULL) {
             rw_task_cancel(self->task, "the Lua state was closed");
         }
+    }
+    for (struct rwl_coroutine *self; (self = take_idle(state)) != NULL;) {
+        free(self);
     }
 }
 

@@ -143,7 +143,7 @@ struct rw_task *rwl_spawn(lua_State *L, int nargs, const struct rw_spawn_options
     if (options != NULL && options->scope != NULL) {
         task = rw_scope_spawn(options->scope, &coroutine->base.base, options);
     } else {
-        task = rw_spawn(coroutine->loop, &coroutine->base.base, options);
+        task = rw_spawn(coroutine->state->loop, &coroutine->base.base, options);
     }
     if (task != NULL) {
         coroutine->task = task;

@@ -107,7 +107,7 @@ static void push_dump(lua_State *L, struct rwl_state *state)
     for (struct rwl_list *node = state->coroutines.next; node != &state->coroutines; node = node->next) {
         struct rwl_coroutine *coroutine = coroutine_at(node);
 
-        if (coroutine->root == NULL) {
+        if (coroutine->thread == NULL) {
             continue;
         }
         if (coroutine->task != NULL) {
@@ -239,7 +239,7 @@ static struct rw_task *spawn_main(lua_State *L, struct rwl_state *state)
 {
     static const struct rw_spawn_options options = {.name = "main"};
     struct rwl_coroutine *coroutine = rwl_coroutine_new(L, state, lua_gettop(L) - 1);
-    struct rw_task *task = rw_spawn(coroutine->loop, &coroutine->base.base, &options);
+    struct rw_task *task = rw_spawn(state->loop, &coroutine->base.base, &options);
 
     if (task == NULL) {
         luaL_error(L, "not enough memory");

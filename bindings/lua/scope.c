@@ -26,10 +26,12 @@ void rwl_scope_drop(struct rwl_state *state, void *thing)
 
 void rwl_scopes_abandon(struct rwl_coroutine *coroutine)
 {
-    while (coroutine->scopes != NULL) {
-        struct rwl_scope *record = coroutine->scopes;
+    struct rwl_around *around = coroutine->around;
 
-        coroutine->scopes = record->outer;
+    while (around != NULL && around->scopes != NULL) {
+        struct rwl_scope *record = around->scopes;
+
+        around->scopes = record->outer;
         record->owner = NULL;
         rw_scope_abandon(record->scope);
         unref_record(record);
@@ -68,17 +70,18 @@ static int enter(lua_State *L)
     }
     rwl_check_awaiting(L, state);
     struct rwl_box *box = rwl_push_box(L, state, RWL_SCOPE);
-    struct rwl_scope *record = malloc(sizeof *record);
-    struct rw_scope *scope = record != NULL ? rw_scope_open(state->current->cx->task, &options) : NULL;
+    struct rwl_around *around = rwl_need_around(state->current);
+    struct rwl_scope *record = around != NULL ? malloc(sizeof *record) : NULL;
+    struct rw_scope *scope = record != NULL ? rw_scope_open(state->cx->task, &options) : NULL;
     if (scope == NULL) {
         free(record);
         return luaL_error(L, "not enough memory");
     }
     record->scope = rw_scope_ref(scope);
     record->owner = state->current;
-    record->outer = state->current->scopes;
+    record->outer = around->scopes;
     record->ref_count = 2;
-    state->current->scopes = record;
+    around->scopes = record;
     box->thing = record;
     return 1;
 }
@@ -111,7 +114,7 @@ static int finish_leave(lua_State *L, struct rwl_state *state, struct rw_value *
     if (rw_scope_close(record->scope, &outcome) != 0) {
         return luaL_error(L, "scopes of one task must be left in the reverse order of entering");
     }
-    record->owner->scopes = record->outer;
+    record->owner->around->scopes = record->outer;
     record->owner = NULL;
     unref_record(record);
     if (rw_is_failure(&outcome)) {
@@ -136,7 +139,7 @@ static int leave(lua_State *L)
     struct rw_value body = rw_nil();
 
     rwl_check_awaiting(L, state);
-    if (record->owner != state->current || record->owner->scopes != record ||
+    if (record->owner != state->current || record->owner->around->scopes != record ||
         !rw_scope_is_open(record->scope)) {
         return luaL_error(L, "this scope is not the innermost one of the running task");
     }

@@ -97,7 +97,7 @@ static int read_line(lua_State *L, struct rwl_state *state, struct rw_socket *so
 /* Whatever is there: at most `max` bytes. */
 static int read_some(lua_State *L, struct rwl_state *state, struct rw_socket *socket, size_t max)
 {
-    if (rwl_may_try(state->current)) {
+    if (rwl_may_try(state)) {
         char chunk[CHUNK];
         int64_t count = rw_socket_try_read(socket, chunk, max < sizeof chunk ? max : sizeof chunk);
 
@@ -215,7 +215,7 @@ static int socket_write(lua_State *L)
 
     rwl_check_awaiting(L, state);
     const char *data = luaL_checklstring(L, 2, &size);
-    if (lua_gettop(L) == 2 && size > 0 && rwl_may_try(state->current) &&
+    if (lua_gettop(L) == 2 && size > 0 && rwl_may_try(state) &&
         rw_socket_try_write(socket, data, size) == 0) {
         lua_pushboolean(L, 1);
         return 1;

@@ -84,9 +84,21 @@ static const char trampoline_of_one[] = "local %s, raise_, error_ = ...\n"
                                         "  return x, y, z\n"
                                         "end\n";
 
-static void wrap_in_trampoline(lua_State *L, const char *source, const char *name)
+static const char trampoline_of_true[] = "local %s, raise_, error_ = ...\n"
+                                         "return function(a)\n"
+                                         "  local x, y, z = %s(a)\n"
+                                         "  if y == nil then return true end\n"
+                                         "  if x == raise_ then error_(y, 0) end\n"
+                                         "  return x, y, z\n"
+                                         "end\n";
+
+static void wrap_in_trampoline(lua_State *L, enum rwl_awaits awaits, const char *name)
 {
-    lua_pushfstring(L, source, name, name);
+    static const char *const sources[] = {[RWL_AWAITS] = trampoline,
+                                          [RWL_AWAITS_ONE] = trampoline_of_one,
+                                          [RWL_AWAITS_TRUE] = trampoline_of_true};
+
+    lua_pushfstring(L, sources[awaits], name, name);
     if (luaL_loadbuffer(L, lua_tostring(L, -1), lua_rawlen(L, -1), "=ropewalk") != 0) {
         lua_error(L);
     }
@@ -105,7 +117,7 @@ void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction functi
     lua_pushlightuserdata(L, upvalue);
     lua_pushcclosure(L, function, 2);
     if (awaits != RWL_PLAIN && rwl_is_jit()) {
-        wrap_in_trampoline(L, awaits == RWL_AWAITS ? trampoline : trampoline_of_one, name);
+        wrap_in_trampoline(L, awaits, name);
     }
 }
 

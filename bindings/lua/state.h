@@ -10,6 +10,7 @@
 #define RWL_STATE_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "host.h"
 #include "lua/compat.h"
@@ -52,8 +53,9 @@ enum rwl_type_id {
 };
 
 /* Whether a function may suspend. AWAITS_ONE: it takes at most three arguments beyond `self` and gives one value
- * that is no failure, or nil, message, code; LuaJIT's trampoline then needs no varargs. */
-enum rwl_awaits { RWL_PLAIN, RWL_AWAITS, RWL_AWAITS_ONE };
+ * that is no failure, or nil, message, code; LuaJIT's trampoline then needs no varargs. AWAITS_TRUE: it takes
+ * one argument at most, and that one value is true. */
+enum rwl_awaits { RWL_PLAIN, RWL_AWAITS, RWL_AWAITS_ONE, RWL_AWAITS_TRUE };
 
 struct rwl_method {
     const char *name;
@@ -94,24 +96,25 @@ struct rwl_state {
     lua_State *L; /* a thread of our own, anchored; for work outside any caller's stack */
     struct rw_loop *loop;
     struct rwl_coroutine *current; /* whose thread is being run */
-    lua_State *from;               /* who turns the loop */
-    struct rwl_list coroutines;    /* all that hold a thread */
+    struct rw_context *cx;         /* what it is polled with */
+    struct rw_value value; /* the outcome of its await on the way to `finish`, or what a generator emits */
+    lua_State *from;       /* who turns the loop */
+    struct rwl_list coroutines; /* all that hold a thread */
+    struct rwl_coroutine *idle; /* ended, with a thread to be used again; linked by link.next */
     struct rwl_list natives;
     struct rwl_list boxes;
     const void *metatables[RWL_TYPE_COUNT];
     int metatable_refs[RWL_TYPE_COUNT];
     uint32_t ref_count;
     bool owns_loop;
-    bool no_boundaries; /* the depth of C calls cannot be told (boundary.c) */
     int pid;
-    int boundary_offset;
+    int boundary; /* 5.1, 5.2: where in a lua_State the depth of C calls is found; negative: not to be found (boundary.c) */
     int slots_ref; /* slot.c: the table of anchored values, and which of its places are free */
     int slot_count;
     int slot_capacity;
     int *free_slots;
     int free_count;
-    int idle_count; /* finished threads, anchored in idle_refs */
-    int idle_refs[64];
+    int idle_count;
     struct rw_value first_unhandled; /* NIL, or a failure that nobody joined */
     struct rw_future *(*awaiter)(void *arg, struct rw_native *native); /* of foreign awaitables */
     void *awaiter_arg;
@@ -265,42 +268,47 @@ struct rwl_scope {
 struct rwl_frame;
 
 enum rwl_phase {
+    RWL_PHASE_YIELDED, /* rw.yield_now: waits for nothing but another turn */
+    RWL_PHASE_AWAITING,
     RWL_PHASE_NEW,
     RWL_PHASE_RUNNING,
-    RWL_PHASE_AWAITING,
     RWL_PHASE_CALLING,
     RWL_PHASE_EMITTED,
     RWL_PHASE_ENDED
 };
 
-/* A function that runs as a future, driven by host.c. `thread` is the innermost that runs; `root` the task's
- * own. */
+/* What is around the function of a coroutine, where there is anything. */
+struct rwl_around {
+    struct rwl_scope *scopes;   /* entered, innermost first */
+    struct rwl_native *context; /* rw.ctx */
+    struct rwl_frame *frame;    /* 5.1: protected calls in threads of their own */
+};
+
+/* A function that runs as a future, driven by host.h. There is one per task, so what is needed only while it runs is with the state, and
+ * what few have is apart. */
 struct rwl_coroutine {
     struct rwh_coroutine base;
     struct rwl_state *state;
-    struct rw_loop *loop;
     struct rw_task *task; /* not counted; NULL when it is polled inside another one's */
     struct rwl_list link;
-    lua_State *root; /* NULL once the function has ended */
-    lua_State *thread;
-    struct rw_context *cx;       /* while it runs */
-    struct rw_future *suspended; /* on its way from rwl_suspend to the driver */
+    lua_State *thread; /* the innermost that runs; NULL once the function has ended and its thread is gone */
     rwl_finish *finish;
     intptr_t extra;
-    struct rw_value value;   /* the outcome on its way to `finish`, or what a generator emits */
-    struct rwl_frame *frame; /* 5.1: protected calls in threads of their own */
-    struct rwl_scope *scopes;
-    struct rwl_native *context; /* rw.ctx */
-    int slot;                   /* of the root thread in the registry */
-    int argument_count;
-    uint8_t phase; /* enum rwl_phase */
+    struct rwl_around *around; /* NULL until needed */
+    int slot;                  /* of its own thread in the registry */
+    uint8_t phase;             /* enum rwl_phase */
     bool generator;
 };
 
 /* A coroutine from the function and `count` arguments on top of L's stack, which are popped. Raises. */
 struct rwl_coroutine *rwl_coroutine_new(lua_State *L, struct rwl_state *state, int count);
+/* What is around it, made when first needed. NULL on no memory. */
+struct rwl_around *rwl_need_around(struct rwl_coroutine *coroutine);
 /* Cuts all off from a state that goes away. */
 void rwl_coroutines_close(struct rwl_state *state);
+/* The poll and drop functions of a coroutine: its vtable's, and a generator's. */
+enum rw_poll rwl_coroutine_poll(struct rw_future *self, struct rw_context *cx, struct rw_value *out);
+void rwl_coroutine_drop(struct rw_future *self);
 /* The function at the root of a coroutine, where one is needed. 5.4: it calls what it is given in protected
  * mode, so that <close> variables may await. 5.1: a Lua function around a C function (`calls_c`), which alone
  * could not be resumed. Raises. */
@@ -312,10 +320,8 @@ struct rw_future *rwl_call_native(struct rwl_native *function, struct rw_value v
  * Raises. */
 int rwl_suspend(lua_State *L, struct rwl_state *state, struct rw_future *future, rwl_finish *finish,
                 intptr_t extra);
-/* The coroutine of the running task when it may suspend here; else raises, saying why not. */
-struct rwl_coroutine *rwl_check_awaiting(lua_State *L, struct rwl_state *state);
 /* True when an operation may be tried at once, without a future: budget is left and the task is not cancelled. */
-bool rwl_may_try(struct rwl_coroutine *coroutine);
+bool rwl_may_try(struct rwl_state *state);
 /* The task that is running, or raises. */
 struct rw_task *rwl_check_task(lua_State *L, struct rwl_state *state);
 
@@ -325,9 +331,38 @@ rwl_finish rwl_finish_outcome;
 rwl_finish rwl_finish_true;
 rwl_finish rwl_finish_next; /* the next item; nil at the end; rw.null for nil; raises */
 
-/* Whether the running C function may be suspended; boundary.c. */
+/* Whether the running C function may be suspended. boundary.c finds where 5.1 and 5.2 keep their depth of C calls. */
 void rwl_boundary_open(lua_State *L, struct rwl_state *state);
-bool rwl_may_yield(lua_State *L, const struct rwl_state *state);
+
+static inline bool rwl_may_yield(lua_State *L, const struct rwl_state *state)
+{
+#if LUA_VERSION_NUM >= 503
+    (void)state;
+    return rwl_may_yield_here(L);
+#else
+    uint16_t depth[2];
+
+    if (state->boundary < 0) {
+        return rwl_may_yield_here(L);
+    }
+    memcpy(depth, (const char *)L + state->boundary, sizeof depth);
+    return LUA_VERSION_NUM == 501 ? depth[0] == depth[1] : depth[0] == 0;
+#endif
+}
+
+/* Raises, saying why nothing can be awaited here. */
+int rwl_refuse_awaiting(lua_State *L, struct rwl_state *state);
+
+/* The coroutine of the running task when it may suspend here; else raises. */
+static inline struct rwl_coroutine *rwl_check_awaiting(lua_State *L, struct rwl_state *state)
+{
+    struct rwl_coroutine *self = state->current;
+
+    if (__builtin_expect(self == NULL || self->thread != L || !rwl_may_yield(L, state), 0)) {
+        rwl_refuse_awaiting(L, state);
+    }
+    return self;
+}
 
 /* scope.c */
 void rwl_scope_drop(struct rwl_state *state, void *thing);

@@ -19,7 +19,7 @@ static enum rw_poll poll_generator(void *self, struct rw_context *cx, struct rw_
     if (coroutine->phase == RWL_PHASE_ENDED) {
         return RW_END;
     }
-    if (rwh_coroutine_poll(&coroutine->base.base, cx, out) == RW_PENDING) {
+    if (rwl_coroutine_poll(&coroutine->base.base, cx, out) == RW_PENDING) {
         return RW_PENDING;
     }
     if (coroutine->phase != RWL_PHASE_ENDED || rw_is_failure(out)) {
@@ -31,7 +31,7 @@ static enum rw_poll poll_generator(void *self, struct rw_context *cx, struct rw_
 
 static void drop_generator(void *self)
 {
-    rwh_coroutine_drop(self);
+    rwl_coroutine_drop(self);
 }
 
 static const struct rw_stream_vtable generator_vtable = {"lua generator", poll_generator, NULL,
@@ -47,8 +47,8 @@ static int emit(lua_State *L)
         return luaL_error(L, "emit may only be called by the generator it was given to");
     }
     struct rw_value value = rwl_check_value(L, state, 1);
-    rw_value_drop(&self->value);
-    self->value = value;
+    rw_value_drop(&state->value);
+    state->value = value;
     self->phase = RWL_PHASE_EMITTED;
     return lua_yield(L, 0);
 }

@@ -40,7 +40,7 @@ int rwl_spawn_at(lua_State *L, struct rwl_state *state, int index, struct rw_sco
     if (scope != NULL) {
         box->thing = rw_scope_spawn(scope, &coroutine->base.base, &options);
     } else {
-        box->thing = rw_spawn(coroutine->loop, &coroutine->base.base, &options);
+        box->thing = rw_spawn(state->loop, &coroutine->base.base, &options);
     }
     if (box->thing == NULL) {
         return luaL_error(L, scope != NULL && !rw_scope_is_open(scope) ? "this scope has ended"
@@ -63,7 +63,7 @@ static int current(lua_State *L)
     if (state->current == NULL) {
         lua_pushnil(L);
     } else {
-        push_task(L, state, state->current->cx->task);
+        push_task(L, state, state->cx->task);
     }
     return 1;
 }
@@ -153,10 +153,12 @@ static int get_context(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
 
-    if (state->current == NULL || state->current->context == NULL) {
+    const struct rwl_around *around = state->current != NULL ? state->current->around : NULL;
+
+    if (around == NULL || around->context == NULL) {
         lua_pushnil(L);
     } else {
-        rwl_native_push(L, state->current->context);
+        rwl_native_push(L, around->context);
     }
     return 1;
 }
@@ -168,9 +170,13 @@ static int set_context(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     rwl_check_task(L, state);
     lua_settop(L, 1);
+    struct rwl_around *around = rwl_need_around(state->current);
+    if (around == NULL) {
+        return luaL_error(L, "not enough memory");
+    }
     struct rwl_native *context = rwl_native_new(L, state, false);
-    rwl_native_unref(state->current->context);
-    state->current->context = context;
+    rwl_native_unref(around->context);
+    around->context = context;
     return 0;
 }
 

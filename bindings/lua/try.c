@@ -18,10 +18,12 @@ struct rwl_frame {
 
 void rwl_frames_drop(struct rwl_coroutine *coroutine)
 {
-    while (coroutine->frame != NULL) {
-        struct rwl_frame *frame = coroutine->frame;
+    struct rwl_around *around = coroutine->around;
 
-        coroutine->frame = frame->outer;
+    while (around != NULL && around->frame != NULL) {
+        struct rwl_frame *frame = around->frame;
+
+        around->frame = frame->outer;
         free(frame);
     }
 }
@@ -59,7 +61,7 @@ static void trace_error(struct rwl_coroutine *self)
 
 bool rwl_frame_return(struct rwl_coroutine *self, int status, int result_count, int *argument_count)
 {
-    struct rwl_frame *frame = self->frame;
+    struct rwl_frame *frame = self->around != NULL ? self->around->frame : NULL;
 
     if (frame == NULL) {
         return false;
@@ -80,7 +82,7 @@ bool rwl_frame_return(struct rwl_coroutine *self, int status, int result_count, 
     lua_xmove(self->thread, caller, result_count);
     *argument_count = result_count + 1;
     self->thread = caller;
-    self->frame = frame->outer;
+    self->around->frame = frame->outer;
     free(frame);
     return true;
 }
@@ -108,18 +110,18 @@ static int call_in_thread(lua_State *L, bool traced)
     lua_State *thread = lua_newthread(L);
     lua_insert(L, 1);
     luaL_argcheck(L, lua_checkstack(thread, count + 4), 1, "too many arguments");
-    struct rwl_frame *frame = malloc(sizeof *frame);
+    struct rwl_around *around = rwl_need_around(self);
+    struct rwl_frame *frame = around != NULL ? malloc(sizeof *frame) : NULL;
     if (frame == NULL) {
         return luaL_error(L, "not enough memory");
     }
     rwl_push_main(thread, state, lua_iscfunction(L, 2) != 0);
     lua_xmove(L, thread, count);
     frame->caller = L;
-    frame->outer = self->frame;
+    frame->outer = around->frame;
     frame->traced = traced;
-    self->frame = frame;
+    around->frame = frame;
     self->thread = thread;
-    self->argument_count = lua_gettop(thread) - 1;
     self->phase = RWL_PHASE_CALLING;
     return lua_yield(L, 0);
 }

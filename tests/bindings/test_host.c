@@ -21,7 +21,7 @@ struct listed {
 };
 
 static enum rwh_step resume_listed(struct rwh_coroutine *coroutine, struct rw_context *cx, struct rw_value in,
-                                   struct rw_future **leaf, struct rw_value *out)
+                                   struct rw_value *out)
 {
     struct listed *self = (struct listed *)coroutine;
     const struct step *step = &self->steps[self->at++];
@@ -37,21 +37,29 @@ static enum rwh_step resume_listed(struct rwh_coroutine *coroutine, struct rw_co
         *out = step->result < 0 ? rw_failure((int)step->result) : rw_int(step->result);
         return RWH_DONE;
     }
-    *leaf = step->await(self->gate);
-    if (step->kind == RWH_PENDING && rw_poll(*leaf, cx, &polled) == RW_READY) {
+    coroutine->leaf = step->await(self->gate);
+    if (coroutine->leaf == NULL && step->kind == RWH_PENDING) {
+        rw_waker_wake(&cx->waker);
+    } else if (step->kind == RWH_PENDING && rw_poll(coroutine->leaf, cx, &polled) == RW_READY) {
         note("ready too early");
     }
     return step->kind;
 }
 
-static void drop_listed(struct rwh_coroutine *coroutine)
+static enum rw_poll poll_listed(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
 {
-    note("dropped");
-    rw_loop_release(loop, coroutine, sizeof(struct listed));
+    return rwh_coroutine_drive((struct rwh_coroutine *)future, cx, out, resume_listed);
 }
 
-static const struct rwh_coroutine_ops listed_ops = {resume_listed, drop_listed};
-static const struct rw_future_vtable listed_vtable = RWH_COROUTINE_VTABLE("listed", NULL);
+static void drop_listed(struct rw_future *future)
+{
+    rwh_coroutine_drop_leaf((struct rwh_coroutine *)future);
+    note("dropped");
+    rw_loop_release(loop, future, sizeof(struct listed));
+}
+
+static const struct rw_future_vtable listed_vtable = {"listed", RW_FUTURE_COROUTINE, poll_listed, NULL,
+                                                      drop_listed};
 
 static struct listed *listed_new(const struct step *steps, struct gate *gate,
                                  const struct rw_future_vtable *vtable)
@@ -59,7 +67,7 @@ static struct listed *listed_new(const struct step *steps, struct gate *gate,
     struct listed *self = rw_loop_alloc(loop, sizeof *self);
 
     *self = (struct listed){.steps = steps, .gate = gate};
-    rwh_coroutine_init(&self->base, vtable, &listed_ops);
+    rwh_coroutine_init(&self->base, vtable);
     return self;
 }
 
@@ -146,6 +154,20 @@ static void a_leaf_that_was_polled_already_is_waited_for(void)
     world_end();
 }
 
+static void a_coroutine_that_awaits_nothing_goes_on_in_the_next_turn(void)
+{
+    static const struct step steps[] = {{RWH_PENDING, await_nothing, 0}, {RWH_DONE, NULL, 1}};
+
+    CHECK(world_begin());
+    rw_task_detach(spawn_listed(steps, NULL));
+    run_turns(1);
+    CHECK_TEXT(noted(), "ok");
+    run_turns(1);
+    CHECK_TEXT(noted(), "ok dropped");
+    CHECK(world_is_empty());
+    world_end();
+}
+
 static void an_await_without_memory_for_its_leaf_fails(void)
 {
     static const struct step steps[] = {{RWH_AWAIT, await_nothing, 0}, {RWH_DONE, NULL, 1}};
@@ -201,7 +223,8 @@ static void interrupt_edge(struct rw_future *future)
     note(rwh_coroutine_interrupt((struct rwh_coroutine *)future) ? "interrupted" : "runs");
 }
 
-static const struct rw_future_vtable edge_vtable = RWH_COROUTINE_VTABLE("edge", interrupt_edge);
+static const struct rw_future_vtable edge_vtable = {"edge", RW_FUTURE_COROUTINE, poll_listed, interrupt_edge,
+                                                    drop_listed};
 
 static struct rw_future *cancel_self(struct gate *gate)
 {
@@ -248,10 +271,15 @@ static void a_coroutine_is_dropped_in_every_state(void)
 }
 
 static const struct test tests[] = {
-    TEST(a_coroutine_goes_from_await_to_await_to_its_end),   TEST(a_coroutine_may_fail),
-    TEST(a_leaf_that_was_polled_already_is_waited_for),      TEST(an_await_without_memory_for_its_leaf_fails),
-    TEST(awaits_that_are_ready_at_once_end_with_the_budget), TEST(a_level_cancel_fails_each_await),
-    TEST(an_edge_ends_the_await_in_flight_and_no_other),     TEST(a_coroutine_is_dropped_in_every_state),
+    TEST(a_coroutine_goes_from_await_to_await_to_its_end),
+    TEST(a_coroutine_may_fail),
+    TEST(a_leaf_that_was_polled_already_is_waited_for),
+    TEST(an_await_without_memory_for_its_leaf_fails),
+    TEST(awaits_that_are_ready_at_once_end_with_the_budget),
+    TEST(a_level_cancel_fails_each_await),
+    TEST(an_edge_ends_the_await_in_flight_and_no_other),
+    TEST(a_coroutine_is_dropped_in_every_state),
+    TEST(a_coroutine_that_awaits_nothing_goes_on_in_the_next_turn),
 };
 
 TEST_MAIN(tests)
