@@ -136,10 +136,10 @@ static const char handles_key;
 
 static void unlink_box(struct rwl_box *box)
 {
-    box->link.prev->next = box->link.next;
-    box->link.next->prev = box->link.prev;
-    box->link.prev = &box->link;
-    box->link.next = &box->link;
+    box->in.link.prev->next = box->in.link.next;
+    box->in.link.next->prev = box->in.link.prev;
+    box->in.link.prev = &box->in.link;
+    box->in.link.next = &box->in.link;
 }
 
 static void empty_box(struct rwl_state *state, struct rwl_box *box)
@@ -169,7 +169,7 @@ void rwl_boxes_close(struct rwl_state *state, bool all)
     struct rwl_list *next;
 
     for (struct rwl_list *node = state->boxes.next; node != &state->boxes; node = next) {
-        struct rwl_box *box = (struct rwl_box *)((char *)node - offsetof(struct rwl_box, link));
+        struct rwl_box *box = (struct rwl_box *)((char *)node - offsetof(struct rwl_box, in.link));
 
         next = node->next;
         if (all || (box->type != RWL_ERROR && box->type != RWL_POOL && box->type != RWL_FOREIGN)) {
@@ -178,7 +178,7 @@ void rwl_boxes_close(struct rwl_state *state, bool all)
         }
     }
     while (all && state->boxes.next != &state->boxes) {
-        unlink_box((struct rwl_box *)((char *)state->boxes.next - offsetof(struct rwl_box, link)));
+        unlink_box((struct rwl_box *)((char *)state->boxes.next - offsetof(struct rwl_box, in.link)));
     }
 }
 
@@ -201,8 +201,9 @@ static int same_thing(lua_State *L)
     struct rwl_box *a = lua_touserdata(L, 1);
     struct rwl_box *b = lua_touserdata(L, 2);
 
-    bool same = rwl_type_of(L, state, 1) == rwl_type_of(L, state, 2);
-    lua_pushboolean(L, same && a->thing == b->thing && a->extra == b->extra);
+    bool same =
+        rwl_type_of(L, state, 1) == rwl_type_of(L, state, 2) && a->thing == b->thing && a->extra == b->extra;
+    lua_pushboolean(L, same && (a->type != RWL_INT64 || a->in.integer == b->in.integer));
     return 1;
 }
 
@@ -262,13 +263,13 @@ struct rwl_box *rwl_push_box(lua_State *L, struct rwl_state *state, enum rwl_typ
 
     box->thing = NULL;
     box->extra = 0;
-    box->type = type;
-    box->link.next = box->link.prev = &box->link;
+    box->type = (uint8_t)type;
+    box->in.link.next = box->in.link.prev = &box->in.link;
     if (type != RWL_INT64) {
-        box->link.prev = state->boxes.prev;
-        box->link.next = &state->boxes;
-        state->boxes.prev->next = &box->link;
-        state->boxes.prev = &box->link;
+        box->in.link.prev = state->boxes.prev;
+        box->in.link.next = &state->boxes;
+        state->boxes.prev->next = &box->in.link;
+        state->boxes.prev = &box->in.link;
     }
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[type]);
     lua_setmetatable(L, -2);

@@ -117,7 +117,7 @@ static size_t check_size(lua_State *L, int index)
 static int socket_read(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rw_socket *socket = check_socket(L);
+    struct rw_socket *socket = rwl_check(L, state, 1, RWL_SOCKET);
 
     rwl_check_awaiting(L, state);
     if (lua_isnoneornil(L, 2)) {
@@ -143,7 +143,7 @@ static int socket_read(lua_State *L)
 static int socket_read_some(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rw_socket *socket = check_socket(L);
+    struct rw_socket *socket = rwl_check(L, state, 1, RWL_SOCKET);
     size_t max = lua_isnoneornil(L, 2) ? CHUNK : check_size(L, 2);
 
     rwl_check_awaiting(L, state);
@@ -210,7 +210,7 @@ static struct rw_value data_at(lua_State *L, int first)
 static int socket_write(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rw_socket *socket = check_socket(L);
+    struct rw_socket *socket = rwl_check(L, state, 1, RWL_SOCKET);
     size_t size;
 
     rwl_check_awaiting(L, state);

@@ -83,9 +83,12 @@ struct rwl_list {
 /* What a full userdata of ours holds. `thing` is NULL once closed. */
 struct rwl_box {
     void *thing;
-    intptr_t extra;
-    struct rwl_list link; /* in the state's boxes */
-    enum rwl_type_id type;
+    union {
+        struct rwl_list link; /* in the state's boxes */
+        int64_t integer;      /* of an int64, which stands in no list */
+    } in;
+    uint8_t type;  /* enum rwl_type_id */
+    uint8_t extra; /* what a type needs beside its thing */
 };
 
 /* ---- the record of a lua_State ---- */
@@ -367,8 +370,7 @@ static inline struct rwl_coroutine *rwl_check_awaiting(lua_State *L, struct rwl_
 /* scope.c */
 void rwl_scope_drop(struct rwl_state *state, void *thing);
 void rwl_scopes_abandon(struct rwl_coroutine *coroutine);
-/* The function spawn: options, function and arguments from `index` on; leaves the task's box alone on the stack.
- * Raises. */
+/* The function spawn: options, function and arguments from `index` on; leaves the task's box on top of them. Raises. */
 int rwl_spawn_at(lua_State *L, struct rwl_state *state, int index, struct rw_scope *scope);
 
 /* try.c: pcall in a thread of its own, for 5.1. return: ends the innermost such thread, whose results or error

@@ -13,30 +13,30 @@ static void push_task(lua_State *L, struct rwl_state *state, struct rw_task *tas
     rwl_push_box(L, state, RWL_TASK)->thing = rw_task_ref(task);
 }
 
-/* spawn({name = ...}, fn, ...): the options are taken off the stack. */
+/* spawn({name = ...}, fn, ...): the name, which takes the table's place on the stack. */
 static void take_options(lua_State *L, int index, struct rw_spawn_options *options)
 {
-    if (lua_type(L, index) == LUA_TTABLE) {
-        lua_getfield(L, index, "name");
-        options->name = luaL_optstring(L, -1, NULL);
-        lua_replace(L, index); /* keeps the name alive where the table was */
-        lua_pushvalue(L, index);
-        lua_insert(L, 1);
-        lua_remove(L, index + 1);
-    }
+    lua_getfield(L, index, "name");
+    options->name = luaL_optstring(L, -1, NULL);
+    lua_replace(L, index);
 }
 
 int rwl_spawn_at(lua_State *L, struct rwl_state *state, int index, struct rw_scope *scope)
 {
     struct rw_spawn_options options = {.scope = scope};
     int first = lua_type(L, index) == LUA_TTABLE ? index + 1 : index;
+    int last = lua_gettop(L);
 
     luaL_checktype(L, first, LUA_TFUNCTION);
-    take_options(L, index, &options);
+    if (first != index) {
+        take_options(L, index, &options);
+    }
     struct rwl_box *box = rwl_push_box(L, state, RWL_TASK);
-    lua_insert(L, 1);
-    first = first == index ? index + 1 : index + 2;
-    struct rwl_coroutine *coroutine = rwl_coroutine_new(L, state, lua_gettop(L) - first);
+    luaL_checkstack(L, last - first + 8, "too many arguments");
+    for (int i = first; i <= last; i++) {
+        lua_pushvalue(L, i);
+    }
+    struct rwl_coroutine *coroutine = rwl_coroutine_new(L, state, last - first);
     if (scope != NULL) {
         box->thing = rw_scope_spawn(scope, &coroutine->base.base, &options);
     } else {
@@ -47,7 +47,6 @@ int rwl_spawn_at(lua_State *L, struct rwl_state *state, int index, struct rw_sco
                                                                        : "not enough memory");
     }
     coroutine->task = box->thing;
-    lua_settop(L, 1);
     return 1;
 }
 

@@ -81,7 +81,7 @@ static struct rw_value userdata_at(lua_State *L, struct rwl_state *state, int in
         return rw_value_of_error(rw_error_ref(box->thing));
     }
     if (type == RWL_INT64) {
-        return rw_int(box->extra);
+        return rw_int(box->in.integer);
     }
     if (type == RWL_FOREIGN && box->thing != NULL) {
         struct rw_native *native = box->thing;
@@ -151,7 +151,7 @@ static void push_integer(lua_State *L, struct rwl_state *state, int64_t integer)
     if (state == NULL || (integer >= -(int64_t)EXACT && integer <= (int64_t)EXACT)) {
         lua_pushnumber(L, (lua_Number)integer);
     } else {
-        rwl_push_box(L, state, RWL_INT64)->extra = integer;
+        rwl_push_box(L, state, RWL_INT64)->in.integer = integer;
     }
 #endif
 }
@@ -307,7 +307,7 @@ static int int64_text(lua_State *L)
     struct rwl_box *box = rwl_check_box(L, rwl_state(L), 1, RWL_INT64);
     char buffer[32];
 
-    snprintf(buffer, sizeof buffer, "%lld", (long long)box->extra);
+    snprintf(buffer, sizeof buffer, "%lld", (long long)box->in.integer);
     lua_pushstring(L, buffer);
     return 1;
 }
@@ -316,7 +316,7 @@ static int int64_number(lua_State *L)
 {
     struct rwl_box *box = rwl_check_box(L, rwl_state(L), 1, RWL_INT64);
 
-    lua_pushnumber(L, (lua_Number)box->extra);
+    lua_pushnumber(L, (lua_Number)box->in.integer);
     return 1;
 }
 
