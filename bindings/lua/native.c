@@ -111,6 +111,12 @@ static int make_portable(struct rw_native *head, struct rw_value *out)
 
 const struct rw_native_vtable rwl_native_vtable = {"lua", clone_native, drop_native, make_portable};
 
+bool rwl_is_pack(const struct rw_value *value)
+{
+    return value->kind == RW_KIND_NATIVE && value->as.native->vtable == &rwl_native_vtable &&
+           native_of(value->as.native)->pack;
+}
+
 struct rwl_native *rwl_native_of(const struct rw_value *value, const struct rwl_state *state)
 {
     if (value->kind != RW_KIND_NATIVE || value->as.native->host != state) {

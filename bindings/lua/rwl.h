@@ -49,6 +49,9 @@ int rwl_push_value(lua_State *L, const struct rw_value *value);
  * or when the state is closed. */
 struct rw_task *rwl_spawn(lua_State *L, int nargs, const struct rw_spawn_options *options);
 
+/* Whether `value` is such a native: several results of one function. */
+bool rwl_is_pack(const struct rw_value *value);
+
 /* The same as a future that is polled inside the caller's own task (lazy: nothing runs before the first poll).
  * Never NULL: what went wrong is its failure. */
 struct rw_future *rwl_call(lua_State *L, int nargs);

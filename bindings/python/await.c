@@ -40,15 +40,15 @@ static struct rw_future *future_of_task(struct rwp_loop *loop, PyObject *object)
 {
     struct rwp_task *task = rwp_task_of(object);
 
-    if (task->loop != (PyObject *)loop) {
+    if (task->face.loop != (PyObject *)loop) {
         PyErr_SetString(PyExc_RuntimeError, "this task belongs to another event loop");
         return NULL;
     }
-    if (task->state != RWP_TASK_PENDING || task->link.thing == NULL) {
+    if (task->face.state != RWP_TASK_PENDING || task->thing == NULL) {
         return future_of_done(loop, task);
     }
-    task->in_scope = true; /* who joins it is told */
-    return rw_task_join(task->link.thing);
+    task->face.in_scope = true; /* who joins it is told */
+    return rw_task_join(task->thing);
 }
 
 static struct rw_future *future_of_coroutine(struct rwp_loop *loop, PyObject *coro)
@@ -59,9 +59,9 @@ static struct rw_future *future_of_coroutine(struct rwp_loop *loop, PyObject *co
     if (task == NULL) {
         return NULL;
     }
-    rwp_task_of(task)->in_scope = true;
-    rwp_task_of(task)->log_destroy_pending = false;
-    future = rw_task_join_owned(rwp_task_of(task)->link.thing);
+    rwp_task_of(task)->face.in_scope = true;
+    rwp_task_of(task)->face.log_destroy_pending = false;
+    future = rw_task_join_owned(rwp_task_of(task)->thing);
     Py_DECREF(task);
     return future;
 }

@@ -77,7 +77,7 @@ static PyObject *raise_lagged(struct rwp_op *op, struct rw_value *value)
                            : PyLong_FromLong(0);
     PyObject *exception;
 
-    (void)rwp_raise_value(op->link.loop->state, value);
+    (void)rwp_raise_value(op->loop->state, value);
     exception = rwp_exc_take();
     if (missed == NULL || PyObject_SetAttrString(exception, "missed", missed) < 0) {
         PyErr_Clear();
@@ -92,7 +92,7 @@ static PyObject *convert_broadcast(struct rwp_op *op, struct rw_value *value)
     if (rw_is_failure(value) && value->code == RW_ERR_LAGGED) {
         return raise_lagged(op, value);
     }
-    return rwp_object_from(op->link.loop, *value);
+    return rwp_object_from(op->loop, *value);
 }
 
 static PyObject *convert_next(struct rwp_op *op, struct rw_value *value)

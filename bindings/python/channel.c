@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * channel.c - Sender, Receiver and Permit.
+ * channel.c - Sender and Receiver.
  *
  * send() and receive() give ops that have not begun: select takes them apart again, and an await makes the core's
  * future. A SHARED channel takes portable copies only, since its other end may be on another thread; `kept` of its ends is
@@ -20,14 +20,6 @@ static void drop_receiver(void *thing)
     rw_receiver_unref(thing);
 }
 
-static void drop_permit(void *thing)
-{
-    struct rw_permit *permit = thing;
-
-    rw_permit_release(permit);
-    rw_object_unref((struct rw_object *)permit);
-}
-
 PyObject *rwp_sender_box(struct rwp_loop *loop, struct rw_sender *sender)
 {
     return rwp_box_new(loop->state->sender_type, loop, sender, drop_sender);
@@ -38,21 +30,13 @@ PyObject *rwp_receiver_box(struct rwp_loop *loop, struct rw_receiver *receiver)
     return rwp_box_new(loop->state->receiver_type, loop, receiver, drop_receiver);
 }
 
-static int value_for(PyObject *op, PyObject *object, struct rw_value *out)
-{
-    struct rwp_state *state = BOX(op)->link.loop->state;
-
-    return BOX(op)->kept != NULL ? rwp_value_portable(state, object, out)
-                                 : rwp_value_from(state, object, out);
-}
-
 /* ---- sender -------------------------------------------------------------------------------------------------------------------- */
 
 static PyObject *sender_send(PyObject *op, PyObject *object)
 {
     struct rw_value value;
 
-    if (rwp_link_thing(&BOX(op)->link) == NULL || value_for(op, object, &value) < 0) {
+    if (rwp_link_thing(&BOX(op)->link) == NULL || rwp_channel_value(op, object, &value) < 0) {
         return NULL;
     }
     return rwp_op_new_channel(BOX(op)->link.loop, RWP_OP_SEND, op, value);
@@ -64,7 +48,7 @@ static PyObject *sender_send_nowait(PyObject *op, PyObject *object)
     struct rw_value value;
     int err;
 
-    if (sender == NULL || value_for(op, object, &value) < 0) {
+    if (sender == NULL || rwp_channel_value(op, object, &value) < 0) {
         return NULL;
     }
     err = rw_channel_try_send(sender, &value);
@@ -75,29 +59,13 @@ static PyObject *sender_send_nowait(PyObject *op, PyObject *object)
     Py_RETURN_NONE;
 }
 
-static PyObject *convert_permit(struct rwp_op *op, struct rw_value *value)
-{
-    struct rwp_loop *loop = op->link.loop;
-    PyObject *permit;
-
-    if (rw_is_failure(value)) {
-        return rwp_raise_value(loop->state, value);
-    }
-    permit = rwp_object_from(loop, *value);
-    if (permit != NULL) {
-        BOX(permit)->kept = Py_XNewRef(BOX(op->owner)->kept);
-        Py_XSETREF(op->owner, Py_NewRef(permit));
-    }
-    return permit;
-}
-
 static PyObject *sender_reserve(PyObject *op, PyObject *unused)
 {
     struct rw_sender *sender = rwp_link_thing(&BOX(op)->link);
     struct rwp_loop *loop = BOX(op)->link.loop;
 
     (void)unused;
-    return sender != NULL ? rwp_op_new(loop, rw_channel_reserve(loop->loop, sender), convert_permit, op)
+    return sender != NULL ? rwp_op_new(loop, rw_channel_reserve(loop->loop, sender), rwp_permit_convert, op)
                           : NULL;
 }
 
@@ -222,7 +190,7 @@ static PyObject *convert_next(struct rwp_op *op, struct rw_value *value)
         PyErr_SetNone(PyExc_StopAsyncIteration);
         return NULL;
     }
-    return rwp_object_from(op->link.loop, *value);
+    return rwp_object_from(op->loop, *value);
 }
 
 static PyObject *receiver_next(PyObject *op)
@@ -292,38 +260,26 @@ static Py_ssize_t receiver_length(PyObject *op)
     return BOX(op)->link.thing != NULL ? (Py_ssize_t)rw_receiver_count(BOX(op)->link.thing) : 0;
 }
 
-/* ---- permit --------------------------------------------------------------------------------------------------------------------- */
+struct visit {
+    visitproc visit;
+    void *arg;
+};
 
-static PyObject *permit_send(PyObject *op, PyObject *object)
+static int visit_value(void *arg, const struct rw_value *value)
 {
-    struct rw_permit *permit = rwp_link_thing(&BOX(op)->link);
-    struct rw_value value;
-    int err;
+    const struct visit *visit = arg;
+    PyObject *kept = rwp_sole_object(value);
 
-    if (permit == NULL || value_for(op, object, &value) < 0) {
-        return NULL;
-    }
-    err = rw_permit_send(permit, &value);
-    if (err != 0) {
-        rw_value_drop(&value);
-        return rwp_raise(BOX(op)->link.loop->state, err, NULL);
-    }
-    Py_RETURN_NONE;
+    return kept != NULL ? visit->visit(kept, visit->arg) : 0;
 }
 
-static PyObject *permit_close(PyObject *op, PyObject *unused)
+/* What is queued is this object's while nobody else could receive it. */
+static int receiver_traverse(PyObject *op, visitproc visit, void *arg)
 {
-    (void)unused;
-    if (BOX(op)->link.thing != NULL && rwp_loop_enter(BOX(op)->link.loop)) {
-        rw_permit_release(BOX(op)->link.thing);
-    }
-    Py_RETURN_NONE;
-}
+    struct visit values = {visit, arg};
 
-static PyObject *permit_exit(PyObject *op, PyObject *args)
-{
-    (void)args;
-    return permit_close(op, NULL);
+    Py_VISIT(Py_TYPE(op));
+    return BOX(op)->link.thing != NULL ? rw_receiver_visit(BOX(op)->link.thing, visit_value, &values) : 0;
 }
 
 /* ---- types ----------------------------------------------------------------------------------------------------------------------- */
@@ -391,6 +347,8 @@ static PyGetSetDef receiver_getset[] = {
 static PyType_Slot receiver_slots[] = {
     {Py_tp_doc, "The receiving end of a channel; `async for` ends when it is closed."},
     {Py_tp_dealloc, rwp_box_dealloc},
+    {Py_tp_traverse, receiver_traverse},
+    {Py_tp_clear, rwp_box_clear},
     {Py_tp_methods, receiver_methods},
     {Py_tp_getset, receiver_getset},
     {Py_tp_members, box_members},
@@ -400,34 +358,10 @@ static PyType_Slot receiver_slots[] = {
     {0, NULL},
 };
 
-static PyMethodDef permit_methods[] = {
-    {"send", permit_send, METH_O, "send(value) - use the room; once."},
-    {"close", permit_close, METH_NOARGS, "close() - give the room back if it was not used."},
-    {"release", permit_close, METH_NOARGS, "release() - the same as close()."},
-    {"__enter__", box_enter, METH_NOARGS, NULL},
-    {"__exit__", permit_exit, METH_VARARGS, NULL},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyType_Slot permit_slots[] = {
-    {Py_tp_doc, "Room for one value in a channel."},
-    {Py_tp_dealloc, rwp_box_dealloc},
-    {Py_tp_methods, permit_methods},
-    {0, NULL},
-};
-
 static PyType_Spec sender_spec = {"ropewalk._ropewalk.Sender", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS,
                                   sender_slots};
-static PyType_Spec receiver_spec = {"ropewalk._ropewalk.Receiver", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS,
-                                    receiver_slots};
-static PyType_Spec permit_spec = {"ropewalk._ropewalk.Permit", sizeof(struct rwp_box), 0, RWP_TYPE_FLAGS,
-                                  permit_slots};
-
-PyObject *rwp_permit_box(struct rwp_loop *loop, struct rw_value *value)
-{
-    return rwp_box_new(loop->state->permit_type, loop, value->as.handle, drop_permit);
-}
-
+static PyType_Spec receiver_spec = {"ropewalk._ropewalk.Receiver", sizeof(struct rwp_box), 0,
+                                    RWP_TYPE_FLAGS | Py_TPFLAGS_HAVE_GC, receiver_slots};
 static int read_capacity(PyObject *object, size_t *capacity)
 {
     Py_ssize_t number;
@@ -489,8 +423,7 @@ int rwp_channel_init(struct rwp_state *state)
 {
     state->sender_type = rwp_add_type(state, &sender_spec, NULL, true);
     state->receiver_type = rwp_add_type(state, &receiver_spec, NULL, true);
-    state->permit_type = rwp_add_type(state, &permit_spec, NULL, true);
-    if (state->sender_type == NULL || state->receiver_type == NULL || state->permit_type == NULL) {
+    if (state->sender_type == NULL || state->receiver_type == NULL || rwp_permit_init(state) < 0) {
         return -1;
     }
     return PyModule_AddFunctions(state->module, functions);

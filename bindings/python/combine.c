@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * combine.c - functions that make awaitables: sleep, yield_now, spawn, gather, first, select, and the methods map, and_then, or_else.
+ * combine.c - functions that make awaitables: sleep, yield_now, spawn, select, and the methods map, and_then, or_else.
  *
- * Arguments become futures one by one; when one of them is refused, those already taken are dropped, which cancels what was
- * spawned for them.
+ * The arguments of select become cases one by one; when one of them is refused, those already taken are dropped, which cancels
+ * what was spawned for them.
  */
 #include "rwp.h"
 
@@ -26,110 +26,75 @@ static PyObject *module_sleep(PyObject *module, PyObject *seconds)
     return rwp_op_new(loop, rw_sleep_until(loop->loop, rw_deadline_after(loop->loop, delay_ns)), NULL, NULL);
 }
 
-static PyObject *module_yield_now(PyObject *module, PyObject *unused)
+/* METH_FASTCALL, since the interpreter calls nothing faster. */
+static PyObject *module_yield_now(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    struct rwp_loop *loop = rwp_running(rwp_state_of_module(module));
+    struct rwp_loop *loop;
 
-    (void)unused;
+    (void)args;
+    if (count != 0) {
+        PyErr_SetString(PyExc_TypeError, "yield_now() takes no arguments");
+        return NULL;
+    }
+    loop = rwp_running(rwp_state_of_module(module));
     return loop != NULL ? rwp_op_new(loop, rw_yield_now(loop->loop), NULL, NULL) : NULL;
 }
 
 /* ---- tasks --------------------------------------------------------------------------------------------------------------------- */
 
-static PyObject *module_spawn(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {"coro", "name", "context", "scope", NULL};
-    struct rwp_state *state = rwp_state_of_module(module);
-    struct rwp_loop *loop;
-    struct rw_scope *scope = NULL;
-    PyObject *coro, *name = Py_None, *context = Py_None, *scope_object = Py_None;
+struct spawn_options {
+    PyObject *name, *context, *scope, *eager_start;
+};
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOO:spawn", names, &coro, &name, &context,
-                                     &scope_object)) {
+static int read_options(PyObject *const *values, PyObject *names, struct spawn_options *options)
+{
+    const struct {
+        const char *name;
+        PyObject **where;
+    } known[] = {{"name", &options->name},
+                 {"context", &options->context},
+                 {"scope", &options->scope},
+                 {"eager_start", &options->eager_start}};
+    Py_ssize_t count = names != NULL ? PyTuple_GET_SIZE(names) : 0;
+
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *name = PyTuple_GET_ITEM(names, i);
+        size_t k = 0;
+
+        while (k < sizeof known / sizeof known[0] && PyUnicode_CompareWithASCIIString(name, known[k].name)) {
+            k++;
+        }
+        if (k == sizeof known / sizeof known[0]) {
+            PyErr_Format(PyExc_TypeError, "spawn() got an unexpected keyword argument '%U'", name);
+            return -1;
+        }
+        *known[k].where = values[i] != Py_None ? values[i] : NULL;
+    }
+    return rwp_task_refuse_eager(options->eager_start);
+}
+
+static PyObject *module_spawn(PyObject *module, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    struct rwp_state *state = rwp_state_of_module(module);
+    struct spawn_options options = {NULL, NULL, NULL, NULL};
+    struct rw_scope *scope = NULL;
+    struct rwp_loop *loop;
+
+    if (count != 1) {
+        PyErr_Format(PyExc_TypeError, "spawn() takes one coroutine (%zd given)", count);
+        return NULL;
+    }
+    if (names != NULL && read_options(args + 1, names, &options) < 0) {
         return NULL;
     }
     loop = rwp_running(state);
     if (loop == NULL) {
         return NULL;
     }
-    if (scope_object != Py_None && (scope = rwp_scope_of(state, scope_object)) == NULL) {
+    if (options.scope != NULL && (scope = rwp_scope_of(state, options.scope)) == NULL) {
         return NULL;
     }
-    return rwp_task_spawn(loop, coro, name == Py_None ? NULL : name, context == Py_None ? NULL : context,
-                          scope);
-}
-
-/* ---- several at once --------------------------------------------------------------------------------------------------------------- */
-
-static void drop_futures(struct rw_future **futures, Py_ssize_t count)
-{
-    for (Py_ssize_t i = 0; i < count; i++) {
-        rw_future_drop(futures[i]);
-    }
-    PyMem_Free(futures);
-}
-
-static struct rw_future **take_futures(struct rwp_loop *loop, PyObject *const *args, Py_ssize_t count)
-{
-    struct rw_future **futures = PyMem_Calloc(count > 0 ? (size_t)count : 1, sizeof *futures);
-
-    if (futures == NULL) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        futures[i] = rwp_future_of(loop, args[i]);
-        if (futures[i] == NULL) {
-            drop_futures(futures, i);
-            return NULL;
-        }
-    }
-    return futures;
-}
-
-static PyObject *module_gather(PyObject *module, PyObject *const *args, Py_ssize_t count)
-{
-    struct rwp_loop *loop = rwp_running(rwp_state_of_module(module));
-    struct rw_future **futures = loop != NULL ? take_futures(loop, args, count) : NULL;
-    PyObject *op;
-
-    if (futures == NULL) {
-        return NULL;
-    }
-    op = rwp_op_new(loop, rw_join_all(loop->loop, futures, (size_t)count), NULL, NULL);
-    PyMem_Free(futures);
-    return op;
-}
-
-static PyObject *tuple_of_first(struct rwp_op *op, struct rw_value *value)
-{
-    PyObject *list = rwp_object_from(op->link.loop, *value);
-    PyObject *pair = list != NULL ? PyList_AsTuple(list) : NULL;
-
-    Py_XDECREF(list);
-    return pair;
-}
-
-static PyObject *module_first(PyObject *module, PyObject *const *args, Py_ssize_t count)
-{
-    struct rwp_loop *loop = rwp_running(rwp_state_of_module(module));
-    struct rw_future **futures;
-    PyObject *op;
-
-    if (loop == NULL) {
-        return NULL;
-    }
-    if (count == 0) {
-        PyErr_SetString(PyExc_ValueError, "first() needs something to wait for");
-        return NULL;
-    }
-    futures = take_futures(loop, args, count);
-    if (futures == NULL) {
-        return NULL;
-    }
-    op = rwp_op_new(loop, rw_first_of(loop->loop, futures, (size_t)count), tuple_of_first, NULL);
-    PyMem_Free(futures);
-    return op;
+    return rwp_task_spawn(loop, args[0], options.name, options.context, scope);
 }
 
 /* ---- select --------------------------------------------------------------------------------------------------------------------------- */
@@ -138,7 +103,7 @@ static PyObject *raise_with_index(struct rwp_op *op, struct rw_value *value, siz
 {
     PyObject *exception, *number = PyLong_FromSize_t(index);
 
-    (void)rwp_raise_value(op->link.loop->state, value);
+    (void)rwp_raise_value(op->loop->state, value);
     exception = rwp_exc_take();
     if (number == NULL || PyObject_SetAttrString(exception, "index", number) < 0) {
         PyErr_Clear();
@@ -150,7 +115,7 @@ static PyObject *raise_with_index(struct rwp_op *op, struct rw_value *value, siz
 
 static PyObject *conclude_select(struct rwp_op *op, struct rw_value *value)
 {
-    size_t index = rw_select_index(op->link.thing);
+    size_t index = rw_select_index(op->future);
     Py_ssize_t count = PyLong_AsSsize_t(op->owner);
     PyObject *object;
 
@@ -159,9 +124,9 @@ static PyObject *conclude_select(struct rwp_op *op, struct rw_value *value)
     }
     if ((Py_ssize_t)index == count) {
         rw_value_drop(value);
-        return rwp_raise(op->link.loop->state, RW_ERR_TIMEOUT, NULL);
+        return rwp_raise(op->loop->state, RW_ERR_TIMEOUT, NULL);
     }
-    object = rwp_object_from(op->link.loop, *value);
+    object = rwp_object_from(op->loop, *value);
     return object != NULL ? Py_BuildValue("(nN)", (Py_ssize_t)index, object) : NULL;
 }
 
@@ -182,9 +147,9 @@ static int fill_case(struct rwp_loop *loop, PyObject *arg, struct rw_select_case
         } else {
             out->kind = RW_SELECT_SEND;
             out->sender = end;
-            out->value = op->value;
-            op->value = rw_nil();
+            out->value = op->at.value;
         }
+        op->kind = RWP_OP_PLAIN;
         op->state = RWP_OP_SPENT;
         return 0;
     }
@@ -296,14 +261,9 @@ static PyObject *module_awaitable(PyObject *module, PyObject *object)
 
 static PyMethodDef functions[] = {
     {"sleep", module_sleep, METH_O, "sleep(seconds) - wait that long; 0 or less: one turn of the loop."},
-    {"yield_now", module_yield_now, METH_NOARGS, "yield_now() - let everybody else run once."},
-    {"spawn", FAST(module_spawn), METH_VARARGS | METH_KEYWORDS,
+    {"yield_now", FAST(module_yield_now), METH_FASTCALL, "yield_now() - let everybody else run once."},
+    {"spawn", FAST(module_spawn), METH_FASTCALL | METH_KEYWORDS,
      "spawn(coro, *, name=None, context=None, scope=None) - run a coroutine as a task of the running loop."},
-    {"gather", FAST(module_gather), METH_FASTCALL,
-     "gather(*awaitables) - a list of all results; the first failure cancels the others."},
-    {"join", FAST(module_gather), METH_FASTCALL, "join(*awaitables) - the same as gather()."},
-    {"first", FAST(module_first), METH_FASTCALL,
-     "first(*awaitables) - (index, result) of the first to be ready; the others are cancelled."},
     {"select", FAST(module_select), METH_VARARGS | METH_KEYWORDS,
      "select(*operations, timeout=None, biased=False) - do exactly one of them; gives (index, result)."},
     {"future_of", module_awaitable, METH_O,

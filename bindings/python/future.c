@@ -111,6 +111,21 @@ static PyObject *future_result(PyObject *op, PyObject *unused)
     return rwp_object_from(loop, rw_value_clone(rw_promise_value(promise)));
 }
 
+/* While nobody else holds the promise, what its value keeps is this object's. */
+static int future_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    struct rw_promise *promise = BOX(op)->link.thing;
+    const struct rw_value *value = promise != NULL ? rw_promise_value(promise) : NULL;
+
+    Py_VISIT(Py_TYPE(op));
+    if (value != NULL && rw_promise_object(promise)->ref_count == 1) {
+        PyObject *kept = rwp_sole_object(value);
+
+        Py_VISIT(kept);
+    }
+    return 0;
+}
+
 static PyMethodDef future_methods[] = {
     {"set_result", future_set_result, METH_O,
      "set_result(value) - complete it; InvalidStateError the second time."},
@@ -135,6 +150,8 @@ static PyType_Slot future_slots[] = {
     {Py_tp_doc, "Future() - a value that somebody sets by hand; any number of tasks may await it."},
     {Py_tp_new, future_new},
     {Py_tp_dealloc, rwp_box_dealloc},
+    {Py_tp_traverse, future_traverse},
+    {Py_tp_clear, rwp_box_clear},
     {Py_am_await, future_await},
     {Py_tp_methods, future_methods},
     {Py_tp_members, box_members},
@@ -145,7 +162,7 @@ static PyType_Spec future_spec = {
     "ropewalk._ropewalk.Future",
     sizeof(struct rwp_box),
     0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_HAVE_GC,
     future_slots,
 };
 
@@ -229,7 +246,7 @@ static PyObject *remote_await(PyObject *op)
 {
     struct rw_task *task = rwp_link_thing(&BOX(op)->link);
 
-    return task != NULL ? rwp_op_new(BOX(op)->link.loop, rw_task_join(task), NULL, op) : NULL;
+    return task != NULL ? rwp_op_new(BOX(op)->link.loop, rw_task_join(task), rwp_op_tuple, op) : NULL;
 }
 
 static PyObject *remote_cancel(PyObject *op, PyObject *args)
@@ -270,7 +287,7 @@ static PyMethodDef remote_methods[] = {
 };
 
 static PyType_Slot remote_slots[] = {
-    {Py_tp_doc, "A task that is not a Python coroutine; await it for its result."},
+    {Py_tp_doc, "A task that is not a Python coroutine; await it for its result: several are a tuple."},
     {Py_tp_dealloc, rwp_box_dealloc},
     {Py_am_await, remote_await},
     {Py_tp_methods, remote_methods},
@@ -328,7 +345,7 @@ struct rw_object *rwp_handle_of_object(struct rwp_state *state, PyObject *object
     void *thing;
 
     if (rwp_task_check(state, object)) {
-        thing = rwp_task_of(object)->link.thing;
+        thing = rwp_task_of(object)->thing;
         return thing != NULL ? rw_object_ref(rw_task_object(thing)) : NULL;
     }
     if (type != state->sender_type && type != state->receiver_type && type != state->stream_type &&

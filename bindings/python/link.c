@@ -8,21 +8,18 @@
  *
  * The collector runs on any thread. A thing that is let go of on a foreign thread, while the loop's own may be asleep in the
  * kernel, is sent to the loop as a message.
+ *
+ * Ops and tasks, of which there are many, do the same without a link: they hang in rings of their own (op.c, task.c).
  */
 #include "rwp.h"
 
 void rwp_link_begin(struct rwp_link *link, struct rwp_loop *loop, void *thing, void (*drop)(void *thing))
 {
-    struct rwp_link *ring = &loop->links;
-
     link->loop = loop;
     link->state = loop->state;
     link->thing = thing;
     link->drop = drop;
-    link->next = ring;
-    link->prev = ring->prev;
-    ring->prev->next = link;
-    ring->prev = link;
+    rwp_node_add(&loop->links, &link->node);
 }
 
 void *rwp_link_take(struct rwp_link *link)
@@ -30,8 +27,7 @@ void *rwp_link_take(struct rwp_link *link)
     void *thing = link->thing;
 
     if (thing != NULL) {
-        link->next->prev = link->prev;
-        link->prev->next = link->next;
+        rwp_node_remove(&link->node);
         link->thing = NULL;
     }
     return thing;
@@ -70,18 +66,22 @@ static void send_drop(struct rwp_loop *loop, void *thing, void (*drop)(void *thi
     }
 }
 
+void rwp_link_drop(struct rwp_loop *loop, void *thing, void (*drop)(void *thing))
+{
+    if (rwp_loop_is_mine(loop)) {
+        drop(thing);
+    } else {
+        send_drop(loop, thing, drop);
+    }
+}
+
 void rwp_link_end(struct rwp_link *link)
 {
     struct rwp_loop *loop = link->loop;
     void *thing = rwp_link_take(link);
 
-    if (thing == NULL) {
-        return;
-    }
-    if (rwp_loop_is_mine(loop)) {
-        link->drop(thing);
-    } else {
-        send_drop(loop, thing, link->drop);
+    if (thing != NULL) {
+        rwp_link_drop(loop, thing, link->drop);
     }
 }
 
@@ -107,7 +107,7 @@ PyObject *rwp_box_new(PyTypeObject *type, struct rwp_loop *loop, void *thing, vo
     if (thing == NULL) {
         return PyErr_NoMemory();
     }
-    box = PyObject_New(struct rwp_box, type);
+    box = PyType_IS_GC(type) ? PyObject_GC_New(struct rwp_box, type) : PyObject_New(struct rwp_box, type);
     if (box == NULL) {
         drop(thing);
         return NULL;
@@ -115,6 +115,9 @@ PyObject *rwp_box_new(PyTypeObject *type, struct rwp_loop *loop, void *thing, vo
     box->weakrefs = NULL;
     box->kept = NULL;
     rwp_link_begin(&box->link, loop, thing, drop);
+    if (PyType_IS_GC(type)) {
+        PyObject_GC_Track((PyObject *)box);
+    }
     return (PyObject *)box;
 }
 
@@ -123,11 +126,23 @@ void rwp_box_dealloc(PyObject *self)
     struct rwp_box *box = (struct rwp_box *)self;
     PyTypeObject *type = Py_TYPE(self);
 
+    if (PyType_IS_GC(type)) {
+        PyObject_GC_UnTrack(self);
+    }
     if (box->weakrefs != NULL) {
         PyObject_ClearWeakRefs(self);
     }
     rwp_link_end(&box->link);
     Py_XDECREF(box->kept);
-    PyObject_Free(self);
+    type->tp_free(self);
     Py_DECREF(type);
+}
+
+int rwp_box_clear(PyObject *self)
+{
+    struct rwp_box *box = (struct rwp_box *)self;
+
+    rwp_link_end(&box->link);
+    Py_CLEAR(box->kept);
+    return 0;
 }

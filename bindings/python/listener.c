@@ -21,7 +21,7 @@ static void drop_listener(void *thing)
 
 static PyObject *convert_socket(struct rwp_op *op, struct rw_value *value)
 {
-    PyObject *socket = rwp_object_from(op->link.loop, *value);
+    PyObject *socket = rwp_object_from(op->loop, *value);
 
     if (socket != NULL) {
         Py_XSETREF(op->owner, Py_NewRef(socket));
@@ -47,7 +47,7 @@ static PyObject *convert_next(struct rwp_op *op, struct rw_value *value)
         PyErr_SetNone(PyExc_StopAsyncIteration);
         return NULL;
     }
-    return rwp_object_from(op->link.loop, *value);
+    return rwp_object_from(op->loop, *value);
 }
 
 static PyObject *listener_anext(PyObject *op)

@@ -101,27 +101,6 @@ struct rwp_task *rwp_current_task(struct rwp_state *state, const char *what)
     return rwp_task_of(loop->entered);
 }
 
-int rwp_loop_set_current(struct rwp_loop *self, PyObject *task)
-{
-    struct rwp_state *state = self->state;
-
-    if (self->entered == task) {
-        return 0;
-    }
-    self->entered = task;
-    if (state->current_tasks == NULL) {
-        PyObject *arguments[2] = {(PyObject *)self, task != NULL ? task : Py_None};
-        PyObject *before = PyObject_Vectorcall(state->swap_current_task, arguments, 2, NULL);
-
-        Py_XDECREF(before);
-        return before != NULL ? 0 : -1;
-    }
-    if (task != NULL) {
-        return PyDict_SetItem(state->current_tasks, (PyObject *)self, task);
-    }
-    return PyDict_DelItem(state->current_tasks, (PyObject *)self);
-}
-
 bool rwp_loop_keep_exit(struct rwp_loop *self, PyObject *exception)
 {
     if (!PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) &&
@@ -169,13 +148,16 @@ static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (self == NULL) {
         return NULL;
     }
-    self->links.next = &self->links;
-    self->links.prev = &self->links;
+    rwp_ring_init(&self->links);
+    rwp_ring_init(&self->ops);
+    rwp_ring_init(&self->tasks);
+    rwp_ring_init(&self->node);
     self->state = rwp_state_of((PyObject *)self);
     if (self->state == NULL) {
         Py_DECREF(self);
         return NULL;
     }
+    rwp_node_add(&self->state->loops, &self->node);
     return (PyObject *)self;
 }
 
@@ -216,15 +198,36 @@ static PyObject *loop_open(PyObject *op, PyObject *simulation)
     Py_RETURN_NONE;
 }
 
+/* Tasks that the executor holds stay in the ring, behind those that are still to be looked at. */
+static void end_tasks(struct rwp_loop *self)
+{
+    size_t count = 0;
+
+    for (struct rwp_node *node = self->tasks.next; node != &self->tasks; node = node->next) {
+        count++;
+    }
+    for (; count > 0 && self->tasks.next != &self->tasks; count--) {
+        struct rwp_node *node = self->tasks.next;
+
+        rwp_node_remove(node);
+        rwp_node_add(&self->tasks, node);
+        rwp_task_orphan(node);
+    }
+}
+
 static void end_links(struct rwp_loop *self)
 {
+    while (self->ops.next != &self->ops) {
+        rwp_op_orphan(self->ops.next);
+    }
     while (self->links.next != &self->links) {
-        struct rwp_link *link = self->links.next;
+        struct rwp_link *link = (struct rwp_link *)(void *)self->links.next;
         void *thing = rwp_link_take(link);
 
         link->loop = NULL; /* the object may outlive us */
         link->drop(thing);
     }
+    end_tasks(self);
 }
 
 static void close_loop(struct rwp_loop *self)
@@ -271,6 +274,11 @@ static PyObject *loop_close(PyObject *op, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+static struct rwp_task *task_of_node(struct rwp_node *node)
+{
+    return (struct rwp_task *)(void *)((char *)node - offsetof(struct rwp_task, node));
+}
+
 static int loop_traverse(PyObject *op, visitproc visit, void *arg)
 {
     struct rwp_loop *self = (struct rwp_loop *)op;
@@ -278,8 +286,12 @@ static int loop_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->task_factory);
     Py_VISIT(self->exit_exception);
-    for (struct rwp_task *task = self->tasks; task != NULL; task = task->next) {
-        Py_VISIT(rwp_task_object(task)); /* the reference that the executor holds */
+    for (struct rwp_node *node = self->tasks.next; node != &self->tasks; node = node->next) {
+        struct rwp_task *task = task_of_node(node);
+
+        if (task->face.queued) {
+            Py_VISIT(rwp_task_object(task)); /* the reference that the executor holds */
+        }
     }
     return rwp_transports_traverse(self, visit, arg);
 }
@@ -303,9 +315,10 @@ static void loop_dealloc(PyObject *op)
 
     PyObject_GC_UnTrack(op);
     (void)loop_clear(op);
-    for (struct rwp_task *task = self->tasks; task != NULL; task = task->next) {
-        task->loop = NULL;
+    for (struct rwp_node *node = self->tasks.next; node != &self->tasks; node = node->next) {
+        task_of_node(node)->face.loop = NULL;
     }
+    rwp_node_remove(&self->node);
     type->tp_free(op);
     Py_DECREF(type);
 }
@@ -321,7 +334,8 @@ static int one_turn(struct rwp_loop *self)
         return -1;
     }
     ran = rw_loop_turn(self->loop, self->stopping ? 0 : RW_TURN_WAIT, 0);
-    if (rwp_loop_set_current(self, NULL) < 0) {
+    self->entered = NULL;
+    if (self->published != NULL && rwp_loop_publish(self) < 0) {
         return -1;
     }
     if (self->exit_exception != NULL) {
@@ -461,6 +475,7 @@ static PyType_Slot loop_slots[] = {
     {Py_tp_dealloc, loop_dealloc},
     {Py_tp_traverse, loop_traverse},
     {Py_tp_clear, loop_clear},
+    {Py_tp_hash, rwp_loop_hash},
     {Py_tp_methods, loop_methods},
     {0, NULL},
 };

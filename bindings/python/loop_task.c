@@ -58,6 +58,9 @@ PyObject *rwp_loop_create_task(PyObject *op, PyObject *args, PyObject *kwargs)
     if (self->task_factory != NULL) {
         return create_by_factory(self, coro, kwargs);
     }
+    if (rwp_task_refuse_eager(eager) < 0) {
+        return NULL;
+    }
     return rwp_task_spawn(self, coro, name == Py_None ? NULL : name, context == Py_None ? NULL : context,
                           NULL);
 }

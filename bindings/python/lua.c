@@ -407,6 +407,11 @@ PyObject *rwp_lua_of_native(struct rwp_loop *loop, struct rw_native *native, boo
     return native != NULL ? rwp_lua_object_new(home, native) : PyErr_NoMemory();
 }
 
+bool rwp_lua_is_pack(const struct rw_value *value)
+{
+    return rwl_is_pack(value);
+}
+
 static PyObject *module_lua_version(PyObject *module, PyObject *unused)
 {
     (void)module;

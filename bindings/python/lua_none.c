@@ -59,6 +59,12 @@ PyObject *rwp_lua_of_native(struct rwp_loop *loop, struct rw_native *native, boo
     return NULL;
 }
 
+bool rwp_lua_is_pack(const struct rw_value *value)
+{
+    (void)value;
+    return false;
+}
+
 int rwp_lua_init(struct rwp_state *state)
 {
     state->lua_type = rwp_add_type(state, &lua_spec, NULL, true);

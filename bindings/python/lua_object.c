@@ -185,7 +185,7 @@ static PyObject *object_call(PyObject *op, PyObject *args, PyObject *kwargs)
     if (call == NULL) {
         return NULL;
     }
-    return rwp_op_new(home->loop, rw_lazy(home->loop->loop, begin_call, drop_call, call), NULL, NULL);
+    return rwp_op_new(home->loop, rw_lazy(home->loop->loop, begin_call, drop_call, call), rwp_op_tuple, NULL);
 }
 
 /* ---- looking inside --------------------------------------------------------------------------------------------------------- */

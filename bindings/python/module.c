@@ -96,11 +96,7 @@ static int take_task_set(struct rwp_state *state)
 #endif
 
 #if PY_VERSION_HEX < 0x030E0000
-    if (take(&state->scheduled_tasks, "asyncio.tasks", all) < 0) {
-        return -1;
-    }
-    state->scheduled_data = PyObject_GetAttrString(state->scheduled_tasks, "data");
-    return state->scheduled_data != NULL ? 0 : -1;
+    return take(&state->scheduled_tasks, "asyncio.tasks", all);
 #else
     (void)all;
     if (take(&state->register_task, "asyncio.tasks", "_register_task") < 0) {
@@ -129,15 +125,16 @@ static int take_asyncio(struct rwp_state *state)
 static int exec_module(PyObject *module)
 {
     static int (*const inits[])(struct rwp_state *) = {
-        rwp_errors_init,  rwp_value_init,     rwp_loop_init,     rwp_handle_init,  rwp_watch_init,
-        rwp_op_init,      rwp_task_init,      rwp_scope_init,    rwp_future_init,  rwp_combine_init,
-        rwp_channel_init, rwp_broadcast_init, rwp_stream_init,   rwp_adapter_init, rwp_sink_init,
-        rwp_socket_init,  rwp_listener_init,  rwp_blocking_init, rwp_sync_init,    rwp_inspect_init,
-        rwp_lua_init,     rwp_transport_init,
+        rwp_errors_init,  rwp_value_init,   rwp_loop_init,      rwp_handle_init,   rwp_watch_init,
+        rwp_op_init,      rwp_task_init,    rwp_scope_init,     rwp_future_init,   rwp_combine_init,
+        rwp_gather_init,  rwp_channel_init, rwp_broadcast_init, rwp_stream_init,   rwp_adapter_init,
+        rwp_sink_init,    rwp_socket_init,  rwp_listener_init,  rwp_blocking_init, rwp_sync_init,
+        rwp_inspect_init, rwp_lua_init,     rwp_transport_init,
     };
     struct rwp_state *state = rwp_state_of_module(module);
 
     state->module = module;
+    rwp_ring_init(&state->loops);
     if (intern_names(state) < 0 || take_asyncio(state) < 0) {
         return -1;
     }
@@ -195,7 +192,10 @@ static void free_module(void *module)
     Py_CLEAR(state->stop_iteration);
     while (state->spare_op_count > 0) {
         state->spare_op_count--;
+        PyTypeObject *type = Py_TYPE(state->spare_ops[state->spare_op_count]);
+
         PyObject_Free(state->spare_ops[state->spare_op_count]);
+        Py_DECREF(type);
     }
 }
 

@@ -19,6 +19,7 @@ static void drop_future(void *thing)
     rw_future_drop(thing);
 }
 
+/* Spare objects keep their reference to the type. */
 static struct rwp_op *make(struct rwp_state *state)
 {
     struct rwp_op *op;
@@ -26,21 +27,58 @@ static struct rwp_op *make(struct rwp_state *state)
     if (state->spare_op_count > 0) {
         state->spare_op_count--;
         op = (struct rwp_op *)state->spare_ops[state->spare_op_count];
-        (void)PyObject_Init((PyObject *)op, state->op_type);
+        Py_SET_REFCNT((PyObject *)op, 1);
     } else {
         op = PyObject_New(struct rwp_op, state->op_type);
         if (op == NULL) {
             return NULL;
         }
     }
+    op->future = NULL;
     op->owner = NULL;
     op->result = NULL;
-    op->bridge = NULL;
     op->convert = NULL;
     op->state = RWP_OP_NEW;
     op->kind = RWP_OP_PLAIN;
-    op->value = rw_nil();
     return op;
+}
+
+/* Takes the future; from here on the loop's end, or rwp_op_release, takes it away. */
+static void hold(struct rwp_op *op, struct rwp_loop *loop, struct rw_future *future)
+{
+    op->loop = loop;
+    op->future = future;
+    rwp_node_add(&loop->ops, &op->at.node);
+}
+
+struct rw_future *rwp_op_release(struct rwp_op *op)
+{
+    struct rw_future *future = op->future;
+
+    if (future != NULL) {
+        rwp_node_remove(&op->at.node);
+        op->future = NULL;
+    }
+    return future;
+}
+
+void rwp_op_orphan(struct rwp_node *node)
+{
+    struct rwp_op *op = (struct rwp_op *)(void *)((char *)node - offsetof(struct rwp_op, at.node));
+    struct rw_future *future = rwp_op_release(op);
+
+    op->loop = NULL; /* the object may outlive it */
+    rw_future_drop(future);
+}
+
+/* Whoever gave it up may be on any thread. */
+static void give_up(struct rwp_op *op)
+{
+    struct rw_future *future = rwp_op_release(op);
+
+    if (future != NULL) {
+        rwp_link_drop(op->loop, future, drop_future);
+    }
 }
 
 PyObject *rwp_op_new(struct rwp_loop *loop, struct rw_future *future,
@@ -58,7 +96,7 @@ PyObject *rwp_op_new(struct rwp_loop *loop, struct rw_future *future,
     }
     op->convert = convert;
     op->owner = Py_XNewRef(owner);
-    rwp_link_begin(&op->link, loop, future, drop_future);
+    hold(op, loop, future);
     return (PyObject *)op;
 }
 
@@ -70,9 +108,7 @@ PyObject *rwp_op_done(struct rwp_state *state, PyObject *result)
         Py_XDECREF(result);
         return NULL;
     }
-    op->link.loop = NULL;
-    op->link.state = state;
-    op->link.thing = NULL;
+    op->loop = NULL;
     op->result = result;
     op->state = RWP_OP_DONE;
     return (PyObject *)op;
@@ -89,10 +125,8 @@ PyObject *rwp_op_new_channel(struct rwp_loop *loop, enum rwp_op_kind kind, PyObj
     }
     op->kind = (uint8_t)kind;
     op->owner = Py_NewRef(owner);
-    op->value = value;
-    op->link.loop = loop;
-    op->link.state = loop->state;
-    op->link.thing = NULL;
+    op->loop = loop;
+    op->at.value = value;
     return (PyObject *)op;
 }
 
@@ -100,38 +134,35 @@ PyObject *rwp_op_new_channel(struct rwp_loop *loop, enum rwp_op_kind kind, PyObj
 static struct rw_future *begin_channel(struct rwp_op *op)
 {
     struct rwp_link *end = &((struct rwp_box *)op->owner)->link;
-    struct rw_value value = op->value;
+    bool is_send = op->kind == RWP_OP_SEND;
     void *thing = rwp_link_thing(end);
+    struct rw_future *future;
 
     if (thing == NULL) {
         return NULL;
     }
-    op->value = rw_nil();
-    op->link.loop = end->loop;
-    if (op->kind == RWP_OP_SEND) {
-        return rw_channel_send(end->loop->loop, thing, value);
-    }
-    return rw_channel_receive(end->loop->loop, thing);
-}
-
-/* The future, made if need be; borrowed. */
-struct rw_future *rwp_op_need_future(struct rwp_op *op)
-{
-    struct rw_future *future;
-
-    if (op->link.thing != NULL || op->kind == RWP_OP_PLAIN) {
-        return rwp_link_thing(&op->link);
-    }
-    future = begin_channel(op);
     op->kind = RWP_OP_PLAIN;
+    future = is_send ? rw_channel_send(end->loop->loop, thing, op->at.value)
+                     : rw_channel_receive(end->loop->loop, thing);
     if (future == NULL) {
-        if (!PyErr_Occurred()) {
-            PyErr_NoMemory();
-        }
+        PyErr_NoMemory();
         return NULL;
     }
-    rwp_link_begin(&op->link, op->link.loop, future, drop_future);
+    hold(op, end->loop, future);
     return future;
+}
+
+struct rw_future *rwp_op_need_future(struct rwp_op *op)
+{
+    if (op->kind != RWP_OP_PLAIN) {
+        return begin_channel(op);
+    }
+    if (op->future == NULL) {
+        PyErr_SetString(rwp_state_of((PyObject *)op)->errors[-RW_ERR_CLOSED],
+                        "the event loop of this object is closed");
+        return NULL;
+    }
+    return rwp_loop_enter(op->loop) ? op->future : NULL;
 }
 
 void rwp_op_finish(struct rwp_op *op, struct rw_value *value)
@@ -140,8 +171,10 @@ void rwp_op_finish(struct rwp_op *op, struct rw_value *value)
 
     if (op->convert != NULL) {
         result = op->convert(op, value);
+    } else if (value->kind == RW_KIND_NIL) {
+        result = Py_NewRef(Py_None);
     } else {
-        result = rwp_object_from(op->link.loop, *value);
+        result = rwp_object_from(op->loop, *value);
     }
     op->state = RWP_OP_DONE;
     if (result == NULL) {
@@ -149,7 +182,7 @@ void rwp_op_finish(struct rwp_op *op, struct rw_value *value)
         op->state = RWP_OP_RAISED;
     }
     op->result = result;
-    rw_future_drop(rwp_link_take(&op->link));
+    rw_future_drop(rwp_op_release(op));
 }
 
 void rwp_stop_iteration(struct rwp_state *state, PyObject *value)
@@ -195,49 +228,36 @@ static PySendResult give_result(struct rwp_op *op, PyObject **result)
     return PYGEN_RETURN;
 }
 
-/* True in a step of a task of ours; not in one of asyncio's that a factory runs eagerly inside it. */
+/* The context of the step of a task of ours that this thread is in; not in one of asyncio's that a factory runs eagerly
+ * inside it. */
 static struct rw_context *own_context(struct rwp_op *op)
 {
-    struct rwp_link *link = op->kind != RWP_OP_PLAIN ? &((struct rwp_box *)op->owner)->link : &op->link;
-    struct rwp_loop *loop = link->thing != NULL ? link->loop : NULL;
-    struct rwp_state *state;
+    struct rwp_link *end = op->kind != RWP_OP_PLAIN ? &((struct rwp_box *)op->owner)->link : NULL;
+    struct rwp_loop *loop = op->future != NULL                  ? op->loop
+                            : end != NULL && end->thing != NULL ? end->loop
+                                                                : NULL;
 
-    if (loop == NULL || loop->cx == NULL || loop->closing) {
+    if (loop == NULL || loop->cx == NULL || loop->closing || !rw_loop_is_own_thread(loop->loop)) {
         return NULL;
     }
-    state = loop->state;
-    if (loop->task_factory != NULL && state->current_tasks != NULL &&
-        PyDict_GetItem(state->current_tasks, (PyObject *)loop) != loop->entered) {
+    if (loop->task_factory != NULL && loop->state->current_tasks != NULL &&
+        PyDict_GetItem(loop->state->current_tasks, (PyObject *)loop) != loop->entered) {
         return NULL;
     }
     return loop->cx;
 }
 
-static PySendResult op_send(PyObject *self, PyObject *sent, PyObject **result)
+/* What the first send does: polls, in a task of ours. */
+static PySendResult start(struct rwp_op *op, PyObject **result)
 {
-    struct rwp_op *op = (struct rwp_op *)self;
-    struct rw_context *cx;
-    struct rw_future *future;
+    struct rw_context *cx = own_context(op);
+    struct rw_future *future = op->future;
     struct rw_value value;
 
-    (void)sent;
-    *result = NULL;
-    if (op->state == RWP_OP_DONE || op->state == RWP_OP_RAISED) {
-        return give_result(op, result);
-    }
-    if (op->bridge != NULL) {
-        return rwp_op_send_bridge(op, result);
-    }
-    if (op->state == RWP_OP_SPENT) {
-        PyErr_SetString(PyExc_RuntimeError, "this operation has been awaited already");
-        return PYGEN_ERROR;
-    }
-    cx = own_context(op);
     if (cx == NULL) {
         return rwp_op_begin_bridge(op) == 0 ? rwp_op_send_bridge(op, result) : PYGEN_ERROR;
     }
-    future = rwp_op_need_future(op);
-    if (future == NULL) {
+    if (future == NULL && (future = begin_channel(op)) == NULL) {
         return PYGEN_ERROR;
     }
     op->state = RWP_OP_STARTED;
@@ -245,15 +265,42 @@ static PySendResult op_send(PyObject *self, PyObject *sent, PyObject **result)
         rwp_op_finish(op, &value);
         return give_result(op, result);
     }
-    *result = Py_NewRef(self);
+    *result = Py_NewRef((PyObject *)op);
     return PYGEN_NEXT;
 }
 
+static PySendResult op_send(PyObject *self, PyObject *sent, PyObject **result)
+{
+    struct rwp_op *op = (struct rwp_op *)self;
+
+    (void)sent;
+    *result = NULL;
+    switch ((enum rwp_op_state)op->state) {
+    case RWP_OP_DONE:
+    case RWP_OP_RAISED:
+        return give_result(op, result);
+    case RWP_OP_BRIDGED:
+        return rwp_op_send_bridge(op, result);
+    case RWP_OP_SPENT:
+        PyErr_SetString(PyExc_RuntimeError, "this operation has been awaited already");
+        return PYGEN_ERROR;
+    case RWP_OP_NEW:
+    case RWP_OP_STARTED:
+        break;
+    }
+    return start(op, result);
+}
+
+/* A result of None needs no StopIteration: that is what the end of an iterator means. */
 static PyObject *op_next(PyObject *self)
 {
     PyObject *result;
     PySendResult sent = op_send(self, Py_None, &result);
 
+    if (sent == PYGEN_RETURN && result == Py_None) {
+        Py_DECREF(result);
+        return NULL;
+    }
     if (sent == PYGEN_RETURN) {
         rwp_stop_iteration(PyType_GetModuleState(Py_TYPE(self)), result);
         return NULL;
@@ -268,8 +315,30 @@ static PyObject *op_await(PyObject *self)
 
 static PyObject *op_method_send(PyObject *self, PyObject *sent)
 {
+    PyObject *result = op_next(self);
+
     (void)sent;
-    return op_next(self);
+    if (result == NULL && !PyErr_Occurred()) {
+        PyErr_SetNone(PyExc_StopIteration);
+    }
+    return result;
+}
+
+/* Gives the operation up; a future of asyncio's that stands for it is cancelled. */
+static void end(struct rwp_op *op)
+{
+    PyObject *bridge = op->state == RWP_OP_BRIDGED ? op->result : NULL;
+
+    give_up(op);
+    op->state = RWP_OP_SPENT;
+    if (bridge != NULL) {
+        PyObject *answer = PyObject_CallMethod(bridge, "cancel", NULL);
+
+        op->result = NULL;
+        Py_DECREF(bridge);
+        Py_XDECREF(answer);
+        PyErr_Clear();
+    }
 }
 
 /* Whoever throws gives the operation up. */
@@ -282,14 +351,7 @@ static PyObject *op_throw(PyObject *self, PyObject *const *args, Py_ssize_t coun
         PyErr_SetString(PyExc_TypeError, "throw() needs an exception");
         return NULL;
     }
-    rwp_link_end(&op->link);
-    op->state = RWP_OP_SPENT;
-    if (op->bridge != NULL) {
-        PyObject *answer = PyObject_CallMethod(op->bridge, "cancel", NULL);
-
-        Py_XDECREF(answer);
-        PyErr_Clear();
-    }
+    end(op);
     if (PyExceptionInstance_Check(exception)) {
         rwp_exc_give(Py_NewRef(exception));
     } else {
@@ -303,8 +365,7 @@ static PyObject *op_close(PyObject *self, PyObject *unused)
     struct rwp_op *op = (struct rwp_op *)self;
 
     (void)unused;
-    rwp_link_end(&op->link);
-    op->state = RWP_OP_SPENT;
+    end(op);
     Py_RETURN_NONE;
 }
 
@@ -314,19 +375,18 @@ static void op_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     struct rwp_state *state = PyType_GetModuleState(type);
 
-    if (op->link.thing != NULL) {
-        rwp_link_end(&op->link);
+    give_up(op);
+    if (op->kind == RWP_OP_SEND) {
+        rw_value_drop(&op->at.value);
     }
-    rw_value_drop(&op->value);
     Py_CLEAR(op->owner);
     Py_CLEAR(op->result);
-    Py_CLEAR(op->bridge);
     if (state != NULL && state->spare_op_count < RWP_OP_SPARE) {
         state->spare_ops[state->spare_op_count] = self;
         state->spare_op_count++;
-    } else {
-        PyObject_Free(self);
+        return;
     }
+    PyObject_Free(self);
     Py_DECREF(type);
 }
 
@@ -357,9 +417,9 @@ static PyObject *op_aexit(PyObject *self, PyObject *const *args, Py_ssize_t coun
 
 static PyObject *op_repr(PyObject *self)
 {
-    static const char *const states[] = {"not begun", "pending", "done", "failed", "spent"};
+    static const char *const states[] = {"not begun", "pending", "done", "failed", "spent", "bridged"};
     struct rwp_op *op = (struct rwp_op *)self;
-    struct rw_future *future = op->link.thing;
+    struct rw_future *future = op->future;
     const char *name = future != NULL ? future->vtable->name : "operation";
 
     return PyUnicode_FromFormat("<Op %s, %s>", name, states[op->state]);

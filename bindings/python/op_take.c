@@ -3,8 +3,8 @@
  * op_take.c - an op handed over: its future for gather, first, select and the adapters.
  *
  * An op whose outcome needs converting (a socket, a pair, the end of an iteration) goes along inside a future of its own, which
- * polls the op's and turns the result back into a value. Invariant: an op that was taken is SPENT or owned by that future, so
- * that it cannot be awaited as well.
+ * polls the op's and turns the result back into a value. Invariant: an op that was taken is SPENT, so that it
+ * cannot be awaited as well.
  */
 #include "rwp.h"
 
@@ -18,21 +18,21 @@ struct converted {
 static enum rw_poll poll_converted(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
 {
     struct rwp_op *op = ((struct converted *)self)->op;
+    PyObject *result;
 
-    if (op->link.thing == NULL) {
+    if (op->future == NULL) {
         *out = rw_failure(RW_ERR_CLOSED);
         return RW_READY;
     }
-    if (rw_poll(op->link.thing, cx, out) == RW_PENDING) {
+    if (rw_poll(op->future, cx, out) == RW_PENDING) {
         return RW_PENDING;
     }
-    rwp_op_finish(op, out);
-    if (op->state == RWP_OP_RAISED) {
-        *out = rwp_failure_of(op->link.loop->state, op->result);
-    } else if (rwp_value_from(op->link.loop->state, op->result, out) < 0) {
-        *out = rwp_failure_taken(op->link.loop->state);
+    result = op->convert(op, out);
+    rw_future_drop(rwp_op_release(op));
+    if (result == NULL || rwp_value_from(op->loop->state, result, out) < 0) {
+        *out = rwp_failure_taken(op->loop->state);
     }
-    op->state = RWP_OP_SPENT;
+    Py_XDECREF(result);
     return RW_READY;
 }
 
@@ -40,8 +40,8 @@ static void cancel_converted(struct rw_future *self)
 {
     struct rwp_op *op = ((struct converted *)self)->op;
 
-    if (op->link.thing != NULL) {
-        rw_future_cancel(op->link.thing);
+    if (op->future != NULL) {
+        rw_future_cancel(op->future);
     }
 }
 
@@ -50,7 +50,7 @@ static void drop_converted(struct rw_future *self)
     struct converted *converted = (struct converted *)self;
     struct rw_loop *loop = converted->loop;
 
-    rwp_link_end(&converted->op->link);
+    rw_future_drop(rwp_op_release(converted->op));
     Py_DECREF(converted->op);
     rw_loop_release(loop, converted, sizeof *converted);
 }
@@ -60,7 +60,7 @@ static const struct rw_future_vtable converted_vtable = {"python operation", 0, 
 
 static struct rw_future *take_converted(struct rwp_op *op)
 {
-    struct rw_loop *loop = op->link.loop->loop;
+    struct rw_loop *loop = op->loop->loop;
     struct converted *converted = rw_loop_alloc(loop, sizeof *converted);
 
     if (converted == NULL) {
@@ -70,7 +70,7 @@ static struct rw_future *take_converted(struct rwp_op *op)
     rw_future_init(&converted->base, &converted_vtable);
     converted->op = (struct rwp_op *)Py_NewRef((PyObject *)op);
     converted->loop = loop;
-    op->state = RWP_OP_STARTED;
+    op->state = RWP_OP_SPENT;
     return &converted->base;
 }
 
@@ -87,7 +87,7 @@ struct rw_future *rwp_op_take(struct rwp_op *op)
         return take_converted(op);
     }
     if (future != NULL) {
-        (void)rwp_link_take(&op->link);
+        (void)rwp_op_release(op);
         op->state = RWP_OP_SPENT;
     }
     return future;

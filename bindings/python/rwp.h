@@ -20,13 +20,6 @@
 
 #include "ropewalk.h"
 
-/* The layout of asyncio.Task is private; only its size counts, and it is checked when the module is loaded. */
-#if PY_VERSION_HEX < 0x030D0000
-#define RWP_TASK_BASE 176
-#else
-#define RWP_TASK_BASE 256
-#endif
-
 #define RWP_TYPE_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION)
 #define RWP_OP_SPARE 64
 #define RWP_ERR_COUNT (1 - RW_ERR_LAST)
@@ -36,15 +29,42 @@ struct rwp_state;
 
 /* ---- links ------------------------------------------------------------------------------------------------------- */
 
+/* A ring, and the place of something in it. */
+struct rwp_node {
+    struct rwp_node *next;
+    struct rwp_node *prev;
+};
+
+static inline void rwp_ring_init(struct rwp_node *ring)
+{
+    ring->next = ring;
+    ring->prev = ring;
+}
+
+static inline void rwp_node_add(struct rwp_node *ring, struct rwp_node *node)
+{
+    node->next = ring;
+    node->prev = ring->prev;
+    ring->prev->next = node;
+    ring->prev = node;
+}
+
+static inline void rwp_node_remove(struct rwp_node *node)
+{
+    node->next->prev = node->prev;
+    node->prev->next = node->next;
+}
+
 struct rwp_link {
-    struct rwp_link *next;
-    struct rwp_link *prev;
+    struct rwp_node node;
     struct rwp_loop *loop; /* borrowed; good while there is a thing, NULL once the loop is closed */
     struct rwp_state *state;
     void *thing;
     void (*drop)(void *thing);
 };
 
+/* Drops what belonged to a link, on the loop's own thread whoever calls. */
+void rwp_link_drop(struct rwp_loop *loop, void *thing, void (*drop)(void *thing));
 /* Takes `thing`; from here on the loop's end, or rwp_link_end, drops it. */
 void rwp_link_begin(struct rwp_link *link, struct rwp_loop *loop, void *thing, void (*drop)(void *thing));
 /* Drops the thing, on the loop's own thread whoever calls; idempotent. */
@@ -65,6 +85,8 @@ struct rwp_box {
 
 PyObject *rwp_box_new(PyTypeObject *type, struct rwp_loop *loop, void *thing, void (*drop)(void *thing));
 void rwp_box_dealloc(PyObject *self);
+/* tp_clear of boxes whose thing keeps Python objects. */
+int rwp_box_clear(PyObject *self);
 
 /* ---- module state ------------------------------------------------------------------------------------------------ */
 
@@ -131,6 +153,7 @@ struct rwp_state {
     PyTypeObject *fd_watch_type;
     PyTypeObject *transport_type;
     PyTypeObject *lua_type;
+    PyTypeObject *task_set_type; /* up to 3.13 */
     PyTypeObject *lua_object_type;
     PyObject *errors[RWP_ERR_COUNT]; /* exception classes; index -code */
     PyObject *error_class;           /* ropewalk.Error */
@@ -145,7 +168,7 @@ struct rwp_state {
     PyObject *register_task; /* from 3.14 on */
     PyObject *unregister_task;
     PyObject *scheduled_tasks;   /* asyncio's weak set of foreign tasks */
-    PyObject *scheduled_data;    /* the set inside it */
+    PyObject *scheduled_before;  /* what was the set inside it before ours */
     PyObject *buffered_protocol; /* asyncio.BufferedProtocol */
     PyObject *wrap_awaitable;    /* async def: awaits its argument */
     PyObject *names[RWP_NAME_COUNT];
@@ -156,6 +179,7 @@ struct rwp_state {
     int spare_op_count;
     struct rwp_native *spare_natives;
     int spare_native_count;
+    struct rwp_node loops;   /* every LoopBase */
     struct rwp_loop *active; /* borrowed: the loop that ran last; a hint */
     uint64_t task_number;
 };
@@ -182,6 +206,7 @@ int rwp_task_init(struct rwp_state *state);
 int rwp_scope_init(struct rwp_state *state);
 int rwp_future_init(struct rwp_state *state);
 int rwp_combine_init(struct rwp_state *state);
+int rwp_gather_init(struct rwp_state *state);
 int rwp_channel_init(struct rwp_state *state);
 int rwp_broadcast_init(struct rwp_state *state);
 int rwp_stream_init(struct rwp_state *state);
@@ -245,13 +270,16 @@ struct rwp_loop {
     struct rw_sim *sim;
     struct rw_pool *pool;             /* of to_thread; NULL until needed */
     struct rw_context *cx;            /* while a task of ours is being stepped */
-    struct rwp_link links;            /* ring of all links */
-    struct rwp_task *tasks;           /* all that are not done */
+    struct rwp_node node;             /* in the module's state */
+    struct rwp_node links;            /* of boxes, handles, scopes */
+    struct rwp_node ops;              /* that hold a future */
+    struct rwp_node tasks;            /* that the executor holds, or that hold the core's task */
     struct rwp_home *homes;           /* the Lua states on it */
     struct rwp_transport *transports; /* those that the loop holds */
     char *scratch;                    /* what transports receive into; NULL until one does */
-    PyObject *entered;        /* the task that asyncio.current_task() gives now; borrowed, asyncio holds it */
-    PyObject *exit_exception; /* SystemExit or KeyboardInterrupt on its way out */
+    PyObject *entered;                /* the task that is being stepped; borrowed, the executor holds it */
+    PyObject *published;              /* the one that asyncio has been told of; borrowed, asyncio holds it */
+    PyObject *exit_exception;         /* SystemExit or KeyboardInterrupt on its way out */
     PyObject *task_factory;
     PyThreadState *released; /* between the wait hooks */
     bool stopping;
@@ -269,8 +297,23 @@ bool rwp_loop_enter(struct rwp_loop *self);
 bool rwp_loop_is_mine(struct rwp_loop *self);
 /* The task of ours that is being run now, borrowed; NULL with RuntimeError naming `what` needs one. */
 struct rwp_task *rwp_current_task(struct rwp_state *state, const char *what);
-/* asyncio.current_task(): `task` from here on; NULL for none. */
-int rwp_loop_set_current(struct rwp_loop *self, PyObject *task);
+/* asyncio.current_task(): what is `entered`, from here on (loop_current.c). 0, or -1 with an exception. */
+int rwp_loop_publish(struct rwp_loop *self);
+/* tp_hash of the loop: brings asyncio up to date first, which looks tasks up by their loop. */
+Py_hash_t rwp_loop_hash(PyObject *self);
+
+/* Whether asyncio learns of the current task only when it asks. */
+static inline bool rwp_loop_is_asked(struct rwp_loop *self)
+{
+    return self->state->current_tasks != NULL && Py_TYPE(self)->tp_hash == rwp_loop_hash;
+}
+
+/* `task` (NULL: none) is being stepped from here on. */
+static inline int rwp_loop_set_current(struct rwp_loop *self, PyObject *task)
+{
+    self->entered = task;
+    return self->published == task || rwp_loop_is_asked(self) ? 0 : rwp_loop_publish(self);
+}
 /* Reports to loop.call_exception_handler: message, and the exception that is set (taken). */
 void rwp_loop_report(struct rwp_loop *self, const char *message, const char *key, PyObject *object);
 /* Takes the exception that is set; when it must end the program it is kept for the end of the turn and true is returned. */
@@ -305,18 +348,22 @@ void rwp_handle_run_again(struct rwp_loop *loop, PyObject *handle);
 
 /* ---- awaitables ------------------------------------------------------------------------------------------------------ */
 
-enum rwp_op_state { RWP_OP_NEW, RWP_OP_STARTED, RWP_OP_DONE, RWP_OP_RAISED, RWP_OP_SPENT };
+enum rwp_op_state { RWP_OP_NEW, RWP_OP_STARTED, RWP_OP_DONE, RWP_OP_RAISED, RWP_OP_SPENT, RWP_OP_BRIDGED };
 enum rwp_op_kind { RWP_OP_PLAIN, RWP_OP_RECEIVE, RWP_OP_SEND };
 
 struct rwp_op {
-    PyObject_HEAD struct rwp_link link; /* thing: the struct rw_future, until it is done or taken */
+    PyObject_HEAD union {
+        struct rwp_node node;  /* in loop->ops, while there is a future */
+        struct rw_value value; /* of a send that has not begun */
+    } at;
+    struct rwp_loop *loop;    /* borrowed; good while there is a future or an owner with a thing */
+    struct rw_future *future; /* until it is done or taken */
     PyObject *(*convert)(struct rwp_op *op, struct rw_value *value);
-    PyObject *owner;  /* what convert needs, or what must live on */
-    PyObject *result; /* or the exception */
-    PyObject *bridge; /* asyncio's future, when a task that is not ours awaits it */
+    PyObject *owner; /* what convert needs, or what must live on */
+    PyObject
+        *result; /* or the exception; BRIDGED: asyncio's future, since a task that is not ours awaits it */
     uint8_t state;
     uint8_t kind;
-    struct rw_value value; /* of an unsent send */
 };
 
 /* An awaitable of `future` (taken; NULL raises MemoryError). `convert` takes the outcome, failures included; NULL: rwp_object_from.
@@ -335,14 +382,29 @@ int rwp_op_begin_bridge(struct rwp_op *op);
 PySendResult rwp_op_send_bridge(struct rwp_op *op, PyObject **result);
 /* The future of an op that has not begun; NULL with an exception. The op is spent. */
 struct rw_future *rwp_op_take(struct rwp_op *op);
+/* The future, out of the op. */
+struct rw_future *rwp_op_release(struct rwp_op *op);
+/* The loop ends: so does the op's future. */
+void rwp_op_orphan(struct rwp_node *node);
 /* Hands the outcome over; takes the value. */
 void rwp_op_finish(struct rwp_op *op, struct rw_value *value);
 /* The combinators as methods of anything awaitable. */
 PyObject *rwp_op_map(PyObject *self, PyObject *fn);
 PyObject *rwp_op_and_then(PyObject *self, PyObject *fn);
 PyObject *rwp_op_or_else(PyObject *self, PyObject *fn);
-/* Makes StopIteration(value) the exception; takes `value`. */
+/* A `convert`: a list of the core's, or several results of a Lua function, as a tuple. */
+PyObject *rwp_op_tuple(struct rwp_op *op, struct rw_value *value);
+/* Makes StopIteration(value) the exception; takes `value`. Kept for the next time, value and all, until it is forgotten. */
 void rwp_stop_iteration(struct rwp_state *state, PyObject *value);
+
+static inline void rwp_stop_forget(struct rwp_state *state)
+{
+    PyStopIterationObject *stop = (PyStopIterationObject *)(void *)state->stop_iteration;
+
+    if (stop != NULL && stop->value != NULL && Py_REFCNT(stop) == 1) {
+        Py_CLEAR(stop->value);
+    }
+}
 /* A future for anything that can be awaited: ops are taken, tasks joined, coroutines spawned (and cancelled with the
  * future). NULL with an exception. */
 struct rw_future *rwp_future_of(struct rwp_loop *loop, PyObject *awaitable);
@@ -356,45 +418,89 @@ int rwp_is_awaitable(struct rwp_state *state, PyObject *object);
 
 enum rwp_task_state { RWP_TASK_PENDING, RWP_TASK_CANCELLED, RWP_TASK_FINISHED };
 
-struct rwp_task {
+/* What every Task of asyncio's has. Up to Python 3.13 these are asyncio.Task's own fields, in its order and with its meaning
+ * (docs/design/0014), which task_type.c verifies; the flags lie where it has padding. From 3.14 on asyncio's stay zero, and
+ * these follow. */
+#if PY_VERSION_HEX < 0x030D0000
+struct rwp_task_face {
+    PyObject_HEAD PyObject *loop; /* struct rwp_loop; strong */
+    PyObject *callback;           /* the first of the callbacks, and its context */
+    PyObject *callback_context;
+    PyObject *callbacks; /* NULL, or a list of (callback, context) */
+    PyObject *exception;
+    struct rwp_wakeup *wakeup; /* of a task that is not done and has awaited something of asyncio's */
+    PyObject *result;
+    PyObject *source_traceback; /* in debug mode */
+    PyObject *cancel_message;
+    int state; /* enum rwp_task_state */
+    int log_traceback;
+    int blocking;
+    unsigned queued : 1;     /* the executor holds it */
+    unsigned in_scope : 1;   /* a scope answers for its failure */
+    unsigned registered : 1; /* asyncio.all_tasks() has been told of it */
+    PyObject *dict;
+    PyObject *weakrefs;
+    PyObject *cancelled_exception;
+    PyObject *awaiting;
+    PyObject *coro;
+    PyObject *name; /* NULL: "Task-<number>" */
+    PyObject *context;
+    int must_cancel;
+    int log_destroy_pending;
+    int cancelling;
+    uint32_t number;
+};
+#else
+struct rwp_task_face {
+#if PY_VERSION_HEX < 0x030E0000
+    PyObject_HEAD
+#else
     union {
         PyObject ob_base;
-        char base[RWP_TASK_BASE];
-    } head;
-    struct rw_future future;  /* what the executor polls: the coroutine */
-    struct rw_future foreign; /* the await of something of asyncio's */
-    struct rwp_link link;     /* thing: the struct rw_task */
-    struct rwp_task *next;    /* in loop->tasks */
-    struct rwp_task *prev;
-    PyObject *loop; /* struct rwp_loop; strong */
-    PyObject *coro;
-    PyObject *context;
-    PyObject *name; /* NULL: "Task-<number>" */
-    PyObject *awaiting;
-    PyObject *result;        /* value or exception */
-    struct rw_value outcome; /* what the core keeps of it: borrowed from the core's task, for the collector */
+        char zero[256];
+    };
+#endif
+        PyObject *loop;
+    PyObject *callback;
+    PyObject *callback_context;
+    PyObject *callbacks;
+    PyObject *exception;
+    struct rwp_wakeup *wakeup;
+    PyObject *result;
+    PyObject *source_traceback;
     PyObject *cancel_message;
-    PyObject *callbacks; /* NULL, or a list of (callback, context) */
-    PyObject *wakeup;    /* the callable that wakes this task; borrows it */
-    PyObject *scheduled; /* the weak reference in asyncio's set; from 3.14 on True while registered */
-    uint64_t number;
-    uint32_t cancelling;
-    uint8_t state;
-    bool must_cancel;
-    bool failed; /* result is an exception */
-    bool log_traceback;
-    bool log_destroy_pending;
-    bool blocking;
-    bool foreign_done;
-    bool foreign_cancel;
-    bool yielded;  /* awaits nothing but a turn */
-    bool queued;   /* the executor holds it */
-    bool in_scope; /* a scope answers for its failure */
+    PyObject *cancelled_exception;
+    int state;
+    unsigned log_traceback : 1;
+    unsigned blocking : 1;
+    unsigned must_cancel : 1;
+    unsigned log_destroy_pending : 1;
+    unsigned queued : 1;
+    unsigned in_scope : 1;
+    unsigned registered : 1;
+    int cancelling;
+    uint32_t number;
+    PyObject *awaiting;
+    PyObject *coro;
+    PyObject *name;
+    PyObject *context;
+};
+#endif
+
+struct rwp_task {
+    struct rwp_task_face face;
+    struct rw_future future; /* what the executor polls: the coroutine */
+    struct rwp_node node;    /* in loop->tasks, while it is queued or has a thing */
+    struct rw_task *thing;   /* NULL once the loop is closed */
 };
 
-/* The callable that asyncio's futures call to wake a task. */
+/* The await of something of asyncio's, and the callable that its future calls to wake the task. */
 struct rwp_wakeup {
     PyObject_HEAD struct rwp_task *task; /* borrowed; NULL once the task is gone */
+    struct rw_future leaf;
+    bool done;
+    bool cancel;  /* a scope has asked for its end */
+    bool yielded; /* nothing but a turn is awaited */
 };
 
 static inline struct rwp_task *rwp_task_of(PyObject *task)
@@ -404,24 +510,36 @@ static inline struct rwp_task *rwp_task_of(PyObject *task)
 
 static inline PyObject *rwp_task_object(struct rwp_task *task)
 {
-    return &task->head.ob_base;
+    return (PyObject *)(void *)task;
 }
 
 static inline struct rwp_loop *rwp_task_loop(const struct rwp_task *task)
 {
-    return (struct rwp_loop *)(void *)task->loop;
+    return (struct rwp_loop *)(void *)task->face.loop;
 }
 
 /* Spawns a coroutine; scope, name and context may be NULL. New reference. */
 PyObject *rwp_task_spawn(struct rwp_loop *loop, PyObject *coro, PyObject *name, PyObject *context,
                          struct rw_scope *scope);
 bool rwp_task_check(struct rwp_state *state, PyObject *object);
+/* tp_init: Task(coro, *, loop=None, name=None, context=None). */
+int rwp_task_new_init(PyObject *task, PyObject *args, PyObject *kwargs);
+/* -1 with NotImplementedError when `eager` (NULL: not given) is true. */
+int rwp_task_refuse_eager(PyObject *eager);
+/* Lets go of the core's task. */
+void rwp_task_end(struct rwp_task *task);
 /* asyncio's cancel; `message` may be NULL. False when the task is done. -1 with an exception. */
 int rwp_task_cancel(struct rwp_task *task, PyObject *message);
 /* The end of a task: its result or exception (taken) and its callbacks. */
 void rwp_task_finish(struct rwp_task *task, enum rwp_task_state state, PyObject *result, bool failed);
 /* The CancelledError that is due now; new reference. */
 PyObject *rwp_task_cancelled_error(struct rwp_task *task);
+/* The core's task, or NULL with ClosedError raised. */
+struct rw_task *rwp_task_thing(struct rwp_task *task);
+/* The loop ends: so does what the task holds of it. */
+void rwp_task_orphan(struct rwp_node *node);
+/* The executor holds it no more. */
+void rwp_task_leave(struct rwp_task *task);
 /* task.add_done_callback for the waker of another task. */
 int rwp_task_add_callback(struct rwp_task *task, PyObject *callback, PyObject *context);
 Py_ssize_t rwp_task_remove_callback(struct rwp_task *task, PyObject *callback);
@@ -438,14 +556,20 @@ PyObject *rwp_task_bad_yield(const char *format, struct rwp_task *task, PyObject
 void rwp_wakeup_fire(PyObject *wakeup, PyObject *future);
 int rwp_task_iter_init(struct rwp_state *state);
 PyObject *rwp_task_abort_handle(PyObject *task, PyObject *unused);
+/* An AbortHandle. cancel: False when the task is done. */
+PyObject *rwp_abort_handle_new(struct rwp_state *state, struct rw_task *task);
+bool rwp_abort_handle_cancel(PyObject *handle);
 extern const struct rw_future_vtable rwp_task_vtable;
 extern PyMethodDef rwp_task_methods[];
 extern PyGetSetDef rwp_task_getset[];
 PyObject *rwp_task_repr(PyObject *self);
+/* Its name; new reference. */
+PyObject *rwp_task_name(struct rwp_task *task);
 void rwp_task_finalize(PyObject *self);
-/* In asyncio's set of tasks, or out of it. */
+/* In asyncio's set of tasks, at the latest when that is looked at (task_set.c); and out of it. */
 int rwp_task_register(struct rwp_state *state, struct rwp_task *task);
 void rwp_task_unregister(struct rwp_state *state, struct rwp_task *task);
+int rwp_task_set_init(struct rwp_state *state);
 
 /* ---- others ------------------------------------------------------------------------------------------------------------ */
 
@@ -456,6 +580,11 @@ PyObject *rwp_stream_box(struct rwp_loop *loop, struct rw_stream *stream);
 PyObject *rwp_sink_box(struct rwp_loop *loop, struct rw_sink *sink);
 PyObject *rwp_remote_task_box(struct rwp_loop *loop, struct rw_task *task);
 PyObject *rwp_permit_box(struct rwp_loop *loop, struct rw_value *value);
+int rwp_permit_init(struct rwp_state *state);
+/* A `convert`: the permit, for whose channel the op's owner is the sender; from then on the op's owner is the permit. */
+PyObject *rwp_permit_convert(struct rwp_op *op, struct rw_value *value);
+/* What is sent over the channel that `end` (a Sender or Permit) belongs to; 0, or -1 with an exception. */
+int rwp_channel_value(PyObject *end, PyObject *object, struct rw_value *out);
 PyObject *rwp_socket_box(struct rwp_loop *loop, struct rw_socket *socket);
 /* A Python callable as the `arg` of a combinator or adapter. */
 struct rwp_call;
@@ -479,6 +608,8 @@ void rwp_blocking_end(struct rwp_loop *loop);
 /* The Python object that stands for a value of one of the loop's Lua states; NULL, without an exception, when it is none, or is a
  * table and tables are to be copied. */
 PyObject *rwp_lua_of_native(struct rwp_loop *loop, struct rw_native *native, bool is_table_too);
+/* Whether the value is several results of one Lua function. */
+bool rwp_lua_is_pack(const struct rw_value *value);
 /* Scope of a Scope object, for spawn(scope=); NULL with an exception. */
 struct rw_scope *rwp_scope_of(struct rwp_state *state, PyObject *object);
 

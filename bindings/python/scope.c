@@ -77,7 +77,7 @@ static int enter(struct rwp_scope *self)
     }
     rwp_link_begin(&self->link, loop, scope, drop_scope);
     self->task = Py_NewRef(rwp_task_object(task));
-    self->cancelling = task->cancelling;
+    self->cancelling = (uint32_t)task->face.cancelling;
     self->state = SCOPE_OPEN;
     if (self->cancel_early) {
         rw_scope_cancel(scope, NULL);

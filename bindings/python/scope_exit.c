@@ -32,7 +32,7 @@ static struct rwp_task *owner_of(struct rwp_scope *self)
 
 static bool was_cancelled_by_hand(struct rwp_scope *self)
 {
-    return owner_of(self)->cancelling > self->cancelling;
+    return (uint32_t)owner_of(self)->face.cancelling > self->cancelling;
 }
 
 /* The body's exception goes on: `return False`. */
@@ -98,7 +98,7 @@ static PyObject *raise_late_cancel(struct rwp_scope *self)
 {
     PyObject *exception = rwp_task_cancelled_error(owner_of(self));
 
-    owner_of(self)->must_cancel = false;
+    owner_of(self)->face.must_cancel = false;
     if (exception != NULL) {
         rwp_exc_give(exception);
     }
@@ -112,7 +112,7 @@ static PyObject *conclude(struct rwp_scope *self, struct rwp_state *state, struc
     PyObject *result;
 
     if (!rw_is_failure(out)) {
-        if (self->has_children && self->body == NULL && owner_of(self)->must_cancel) {
+        if (self->has_children && self->body == NULL && owner_of(self)->face.must_cancel) {
             return raise_late_cancel(self);
         }
         if (body_cancelled && was_cancelled_by_hand(self)) {

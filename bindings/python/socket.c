@@ -100,7 +100,7 @@ static PyObject *without_delimiter(struct rwp_op *op, struct rw_value *value)
     size_t size;
 
     if (rw_is_failure(value)) {
-        return rwp_raise_value(op->link.loop->state, value);
+        return rwp_raise_value(op->loop->state, value);
     }
     data = rw_value_data(value, &size);
     bytes = PyBytes_FromStringAndSize(data, (Py_ssize_t)size - cut);
@@ -142,7 +142,7 @@ static PyObject *convert_next(struct rwp_op *op, struct rw_value *value)
         PyErr_SetNone(PyExc_StopAsyncIteration);
         return NULL;
     }
-    return rwp_object_from(op->link.loop, *value);
+    return rwp_object_from(op->loop, *value);
 }
 
 static PyObject *socket_anext(PyObject *op)

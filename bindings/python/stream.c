@@ -153,7 +153,7 @@ static PyObject *convert_next(struct rwp_op *op, struct rw_value *value)
         PyErr_SetNone(PyExc_StopAsyncIteration);
         return NULL;
     }
-    return rwp_object_from(op->link.loop, *value);
+    return rwp_object_from(op->loop, *value);
 }
 
 static PyObject *stream_anext(PyObject *op)

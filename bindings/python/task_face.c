@@ -8,12 +8,17 @@
  */
 #include "rwp.h"
 
-static PyObject *name_of(struct rwp_task *self)
+PyObject *rwp_task_name(struct rwp_task *self)
 {
-    if (self->name == NULL) {
-        self->name = PyUnicode_FromFormat("Task-%llu", (unsigned long long)self->number);
+    if (self->face.name == NULL) {
+        self->face.name = PyUnicode_FromFormat("Task-%lu", (unsigned long)self->face.number);
     }
-    return Py_XNewRef(self->name);
+    return Py_XNewRef(self->face.name);
+}
+
+static PyObject *or_none(PyObject *object)
+{
+    return Py_NewRef(object != NULL ? object : Py_None);
 }
 
 /* ---- state and outcome ------------------------------------------------------------------------------------------------------ */
@@ -21,13 +26,13 @@ static PyObject *name_of(struct rwp_task *self)
 static PyObject *task_done(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    return PyBool_FromLong(rwp_task_of(op)->state != RWP_TASK_PENDING);
+    return PyBool_FromLong(rwp_task_of(op)->face.state != RWP_TASK_PENDING);
 }
 
 static PyObject *task_cancelled(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    return PyBool_FromLong(rwp_task_of(op)->state == RWP_TASK_CANCELLED);
+    return PyBool_FromLong(rwp_task_of(op)->face.state == RWP_TASK_CANCELLED);
 }
 
 static PyObject *task_result(PyObject *op, PyObject *unused)
@@ -41,15 +46,15 @@ static PyObject *task_exception(PyObject *op, PyObject *unused)
     struct rwp_task *self = rwp_task_of(op);
 
     (void)unused;
-    if (self->state == RWP_TASK_PENDING) {
+    if (self->face.state == RWP_TASK_PENDING) {
         PyErr_SetString(rwp_state_of(op)->invalid_state_error, "Exception is not set.");
         return NULL;
     }
-    if (self->state == RWP_TASK_CANCELLED) {
+    if (self->face.state == RWP_TASK_CANCELLED) {
         return rwp_task_result(self);
     }
-    self->log_traceback = false;
-    return Py_NewRef(self->failed ? self->result : Py_None);
+    self->face.log_traceback = false;
+    return or_none(self->face.exception);
 }
 
 static PyObject *task_set_result(PyObject *op, PyObject *unused)
@@ -111,7 +116,7 @@ static PyObject *task_cancel(PyObject *op, PyObject *args, PyObject *kwargs)
 static PyObject *task_cancelling(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    return PyLong_FromUnsignedLong(rwp_task_of(op)->cancelling);
+    return PyLong_FromLong(rwp_task_of(op)->face.cancelling);
 }
 
 static PyObject *task_uncancel(PyObject *op, PyObject *unused)
@@ -119,15 +124,15 @@ static PyObject *task_uncancel(PyObject *op, PyObject *unused)
     struct rwp_task *self = rwp_task_of(op);
 
     (void)unused;
-    if (self->cancelling > 0) {
-        self->cancelling--;
+    if (self->face.cancelling > 0) {
+        self->face.cancelling--;
 #if PY_VERSION_HEX >= 0x030D0000
-        if (self->cancelling == 0) {
-            self->must_cancel = false;
+        if (self->face.cancelling == 0) {
+            self->face.must_cancel = false;
         }
 #endif
     }
-    return PyLong_FromUnsignedLong(self->cancelling);
+    return PyLong_FromLong(self->face.cancelling);
 }
 
 static PyObject *task_make_cancelled_error(PyObject *op, PyObject *unused)
@@ -135,23 +140,18 @@ static PyObject *task_make_cancelled_error(PyObject *op, PyObject *unused)
     struct rwp_task *self = rwp_task_of(op);
 
     (void)unused;
-    if (self->state == RWP_TASK_CANCELLED && self->result != NULL) {
-        return Py_NewRef(self->result);
+    if (self->face.cancelled_exception != NULL) {
+        return Py_NewRef(self->face.cancelled_exception);
     }
     return rwp_task_cancelled_error(self);
 }
 
 /* ---- identity --------------------------------------------------------------------------------------------------------------- */
 
-static PyObject *or_none(PyObject *object)
-{
-    return Py_NewRef(object != NULL ? object : Py_None);
-}
-
 static PyObject *task_get_name(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    return name_of(rwp_task_of(op));
+    return rwp_task_name(rwp_task_of(op));
 }
 
 static PyObject *task_set_name(PyObject *op, PyObject *name)
@@ -161,26 +161,26 @@ static PyObject *task_set_name(PyObject *op, PyObject *name)
     if (text == NULL) {
         return NULL;
     }
-    Py_XSETREF(rwp_task_of(op)->name, text);
+    Py_XSETREF(rwp_task_of(op)->face.name, text);
     Py_RETURN_NONE;
 }
 
 static PyObject *task_get_loop(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    return or_none(rwp_task_of(op)->loop);
+    return or_none(rwp_task_of(op)->face.loop);
 }
 
 static PyObject *task_get_coro(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    return or_none(rwp_task_of(op)->coro);
+    return or_none(rwp_task_of(op)->face.coro);
 }
 
 static PyObject *task_get_context(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    return or_none(rwp_task_of(op)->context);
+    return or_none(rwp_task_of(op)->face.context);
 }
 
 static PyObject *call_asyncio(const char *function, PyObject *args)
@@ -219,7 +219,7 @@ static PyObject *task_print_stack(PyObject *op, PyObject *args, PyObject *kwargs
 
 PyObject *rwp_task_repr(PyObject *op)
 {
-    if (rwp_task_of(op)->coro == NULL) {
+    if (rwp_task_of(op)->face.coro == NULL) {
         return PyUnicode_FromString("<Task, not begun>");
     }
     return call_asyncio("_task_repr", PyTuple_Pack(1, op));
@@ -228,7 +228,7 @@ PyObject *rwp_task_repr(PyObject *op)
 static PyObject *task_detach(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    rwp_task_of(op)->log_destroy_pending = false;
+    rwp_task_of(op)->face.log_destroy_pending = false;
     Py_RETURN_NONE;
 }
 
@@ -237,7 +237,7 @@ static PyObject *task_detach(PyObject *op, PyObject *unused)
 static PyObject *get_blocking(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyBool_FromLong(rwp_task_of(op)->blocking);
+    return PyBool_FromLong(rwp_task_of(op)->face.blocking);
 }
 
 static int set_blocking(PyObject *op, PyObject *value, void *closure)
@@ -245,7 +245,7 @@ static int set_blocking(PyObject *op, PyObject *value, void *closure)
     int is_true = value != NULL ? PyObject_IsTrue(value) : 0;
 
     (void)closure;
-    rwp_task_of(op)->blocking = is_true == 1;
+    rwp_task_of(op)->face.blocking = is_true == 1;
     return is_true < 0 ? -1 : 0;
 }
 
@@ -254,32 +254,50 @@ static PyObject *get_state(PyObject *op, void *closure)
     static const char *const names[] = {"PENDING", "CANCELLED", "FINISHED"};
 
     (void)closure;
-    return PyUnicode_FromString(names[rwp_task_of(op)->state]);
+    return PyUnicode_FromString(names[rwp_task_of(op)->face.state]);
 }
 
-static PyObject *get_flag(PyObject *op, void *closure)
+static PyObject *get_must_cancel(PyObject *op, void *closure)
 {
-    return PyBool_FromLong(*((const bool *)((const char *)op + (uintptr_t)closure)));
+    (void)closure;
+    return PyBool_FromLong(rwp_task_of(op)->face.must_cancel);
 }
 
-static int set_flag(PyObject *op, PyObject *value, void *closure)
+static PyObject *get_log_traceback(PyObject *op, void *closure)
 {
-    int is_true = value != NULL ? PyObject_IsTrue(value) : 0;
-
-    if (is_true >= 0) {
-        *((bool *)((char *)op + (uintptr_t)closure)) = is_true == 1;
-    }
-    return is_true < 0 ? -1 : 0;
+    (void)closure;
+    return PyBool_FromLong(rwp_task_of(op)->face.log_traceback);
 }
 
 static int set_log_traceback(PyObject *op, PyObject *value, void *closure)
 {
-    if (value == NULL || PyObject_IsTrue(value) != 0) {
+    int is_true = value != NULL ? PyObject_IsTrue(value) : 0;
+
+    (void)closure;
+    if (value == NULL || is_true != 0) {
         PyErr_SetString(value == NULL ? PyExc_AttributeError : PyExc_ValueError,
                         "_log_traceback can only be set to False");
         return -1;
     }
-    return set_flag(op, value, closure);
+    rwp_task_of(op)->face.log_traceback = false;
+    return 0;
+}
+
+static PyObject *get_log_destroy(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(rwp_task_of(op)->face.log_destroy_pending);
+}
+
+static int set_log_destroy(PyObject *op, PyObject *value, void *closure)
+{
+    int is_true = value != NULL ? PyObject_IsTrue(value) : 0;
+
+    (void)closure;
+    if (is_true >= 0) {
+        rwp_task_of(op)->face.log_destroy_pending = is_true == 1;
+    }
+    return is_true < 0 ? -1 : 0;
 }
 
 static PyObject *get_object(PyObject *op, void *closure)
@@ -290,27 +308,28 @@ static PyObject *get_object(PyObject *op, void *closure)
 static int set_cancel_message(PyObject *op, PyObject *value, void *closure)
 {
     (void)closure;
-    Py_XSETREF(rwp_task_of(op)->cancel_message, Py_XNewRef(value));
+    Py_XSETREF(rwp_task_of(op)->face.cancel_message, Py_XNewRef(value));
     return 0;
 }
 
-static PyObject *get_result(PyObject *op, void *closure)
+/* All callbacks as asyncio has them: a list of (callback, context), or None. */
+static PyObject *get_callbacks(PyObject *op, void *closure)
 {
-    struct rwp_task *self = rwp_task_of(op);
-    bool wants_failure = closure != NULL;
-
-    if (self->state != RWP_TASK_FINISHED || self->failed != wants_failure) {
-        Py_RETURN_NONE;
-    }
-    return or_none(self->result);
-}
-
-static PyObject *get_waiter(PyObject *op, void *closure)
-{
-    struct rwp_task *self = rwp_task_of(op);
+    struct rwp_task_face *face = &rwp_task_of(op)->face;
+    PyObject *list, *rest;
 
     (void)closure;
-    return or_none(self->awaiting);
+    if (face->callback == NULL) {
+        return or_none(face->callbacks);
+    }
+    list = Py_BuildValue("[(OO)]", face->callback,
+                         face->callback_context != NULL ? face->callback_context : Py_None);
+    if (list == NULL || face->callbacks == NULL) {
+        return list;
+    }
+    rest = PySequence_InPlaceConcat(list, face->callbacks);
+    Py_DECREF(list);
+    return rest;
 }
 
 static PyObject *get_none(PyObject *op, void *closure)
@@ -320,22 +339,22 @@ static PyObject *get_none(PyObject *op, void *closure)
     Py_RETURN_NONE;
 }
 
-#define OFFSET(field) ((void *)offsetof(struct rwp_task, field))
+#define OFFSET(field) ((void *)offsetof(struct rwp_task_face, field))
 
 PyGetSetDef rwp_task_getset[] = {
     {"_asyncio_future_blocking", get_blocking, set_blocking, NULL, NULL},
     {"_state", get_state, NULL, NULL, NULL},
     {"_loop", get_object, NULL, NULL, OFFSET(loop)},
     {"_coro", get_object, NULL, NULL, OFFSET(coro)},
-    {"_callbacks", get_object, NULL, NULL, OFFSET(callbacks)},
-    {"_result", get_result, NULL, NULL, NULL},
-    {"_exception", get_result, NULL, NULL, (void *)1},
+    {"_callbacks", get_callbacks, NULL, NULL, NULL},
+    {"_result", get_object, NULL, NULL, OFFSET(result)},
+    {"_exception", get_object, NULL, NULL, OFFSET(exception)},
     {"_cancel_message", get_object, set_cancel_message, NULL, OFFSET(cancel_message)},
-    {"_must_cancel", get_flag, NULL, NULL, OFFSET(must_cancel)},
-    {"_log_traceback", get_flag, set_log_traceback, NULL, OFFSET(log_traceback)},
-    {"_log_destroy_pending", get_flag, set_flag, NULL, OFFSET(log_destroy_pending)},
-    {"_fut_waiter", get_waiter, NULL, NULL, NULL},
-    {"_source_traceback", get_none, NULL, NULL, NULL},
+    {"_must_cancel", get_must_cancel, NULL, NULL, NULL},
+    {"_log_traceback", get_log_traceback, set_log_traceback, NULL, NULL},
+    {"_log_destroy_pending", get_log_destroy, set_log_destroy, NULL, NULL},
+    {"_fut_waiter", get_object, NULL, NULL, OFFSET(awaiting)},
+    {"_source_traceback", get_object, NULL, NULL, OFFSET(source_traceback)},
     {"_asyncio_awaited_by", get_none, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -379,14 +398,14 @@ void rwp_task_finalize(PyObject *op)
     struct rwp_task *self = rwp_task_of(op);
     PyObject *saved = rwp_exc_take();
 
-    if (self->state == RWP_TASK_PENDING && self->coro != NULL && self->log_destroy_pending &&
-        self->loop != NULL) {
+    if (self->face.state == RWP_TASK_PENDING && self->face.coro != NULL && self->face.log_destroy_pending &&
+        self->face.loop != NULL) {
         rwp_loop_report(rwp_task_loop(self), "Task was destroyed but it is pending!", "task", op);
-    } else if (self->failed && self->log_traceback && self->loop != NULL) {
+    } else if (self->face.exception != NULL && self->face.log_traceback && self->face.loop != NULL) {
         PyObject *text = PyUnicode_FromFormat("%s exception was never retrieved", _PyType_Name(Py_TYPE(op)));
 
-        self->log_traceback = false;
-        rwp_exc_give(Py_NewRef(self->result));
+        self->face.log_traceback = false;
+        rwp_exc_give(Py_NewRef(self->face.exception));
         rwp_loop_report(rwp_task_loop(self), text != NULL ? PyUnicode_AsUTF8(text) : "", "future", op);
         Py_XDECREF(text);
     }

@@ -3,22 +3,22 @@
  * task_foreign.c - how a task of ours awaits what is asyncio's.
  *
  * A future yields itself and follows the protocol of `_asyncio_future_blocking`; it calls the task's wakeup when it is done,
- * and call_soon knows that callable. The await is the leaf `foreign`, a future of the core embedded in the task, so that
- * scopes cancel it like any other. A bare None is the same leaf, ready one turn later.
+ * and call_soon knows that callable. The await is the leaf in that wakeup, a future of the core, so that scopes cancel it like
+ * any other. A bare None is the same leaf, ready one turn later.
  *
  * Invariant: the leaf is initialised anew for each await, and `awaiting` is what it waits for, or NULL for a turn.
  */
 #include "rwp.h"
 
-static struct rwp_task *task_of_foreign(struct rw_future *future)
+static struct rwp_wakeup *wakeup_of(struct rw_future *future)
 {
-    return (struct rwp_task *)(void *)((char *)future - offsetof(struct rwp_task, foreign));
+    return (struct rwp_wakeup *)(void *)((char *)future - offsetof(struct rwp_wakeup, leaf));
 }
 
 static int cancel_foreign_now(struct rwp_task *self, PyObject *message)
 {
     struct rwp_state *state = rwp_task_loop(self)->state;
-    PyObject *arguments[2] = {self->awaiting, message};
+    PyObject *arguments[2] = {self->face.awaiting, message};
     PyObject *answer =
         PyObject_VectorcallMethod(state->names[RWP_N_CANCEL], arguments, 1,
                                   message != NULL && message != Py_None ? state->names_msg : NULL);
@@ -30,22 +30,23 @@ static int cancel_foreign_now(struct rwp_task *self, PyObject *message)
 
 static enum rw_poll poll_foreign(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
 {
-    struct rwp_task *self = task_of_foreign(future);
+    struct rwp_wakeup *wakeup = wakeup_of(future);
+    struct rwp_task *self = wakeup->task;
 
-    if (self->yielded && !self->foreign_done) {
-        self->foreign_done = true;
+    if (wakeup->yielded && !wakeup->done) {
+        wakeup->done = true;
         rw_waker_wake(&cx->waker);
         return RW_PENDING;
     }
-    if (self->foreign_cancel && !self->foreign_done) {
-        self->foreign_cancel = false;
-        if (self->awaiting == NULL || cancel_foreign_now(self, NULL) <= 0) {
+    if (wakeup->cancel && !wakeup->done) {
+        wakeup->cancel = false;
+        if (self->face.awaiting == NULL || cancel_foreign_now(self, NULL) <= 0) {
             PyErr_Clear();
             *out = rw_failure(RW_ERR_CANCELLED);
             return RW_READY;
         }
     }
-    if (!self->foreign_done) {
+    if (!wakeup->done) {
         return RW_PENDING;
     }
     *out = rw_nil();
@@ -55,7 +56,7 @@ static enum rw_poll poll_foreign(struct rw_future *future, struct rw_context *cx
 /* From a scope: the future is asked in the next poll, since its cancel() is Python code. */
 static void cancel_foreign(struct rw_future *future)
 {
-    task_of_foreign(future)->foreign_cancel = true;
+    wakeup_of(future)->cancel = true;
 }
 
 static void drop_foreign(struct rw_future *future)
@@ -66,34 +67,33 @@ static void drop_foreign(struct rw_future *future)
 static const struct rw_future_vtable foreign_vtable = {"asyncio future", 0, poll_foreign, cancel_foreign,
                                                        drop_foreign};
 
-void rwp_wakeup_fire(PyObject *wakeup, PyObject *future)
+void rwp_wakeup_fire(PyObject *op, PyObject *future)
 {
-    struct rwp_task *self = ((struct rwp_wakeup *)wakeup)->task;
+    struct rwp_wakeup *wakeup = (struct rwp_wakeup *)op;
+    struct rwp_task *self = wakeup->task;
 
-    if (self != NULL && self->awaiting == future && self->link.thing != NULL) {
-        self->foreign_done = true;
-        rw_task_wake(self->link.thing);
+    if (self != NULL && self->face.awaiting == future && self->thing != NULL) {
+        wakeup->done = true;
+        rw_task_wake(self->thing);
     }
 }
 
-static PyObject *need_wakeup(struct rwp_task *self)
+static struct rwp_wakeup *need_wakeup(struct rwp_task *self)
 {
-    if (self->wakeup == NULL) {
-        struct rwp_wakeup *wakeup = PyObject_New(struct rwp_wakeup, rwp_task_loop(self)->state->wakeup_type);
-
-        if (wakeup != NULL) {
-            wakeup->task = self;
+    if (self->face.wakeup == NULL) {
+        self->face.wakeup = PyObject_New(struct rwp_wakeup, rwp_task_loop(self)->state->wakeup_type);
+        if (self->face.wakeup != NULL) {
+            self->face.wakeup->task = self;
         }
-        self->wakeup = (PyObject *)wakeup;
     }
-    return self->wakeup;
+    return self->face.wakeup;
 }
 
 static int subscribe(struct rwp_task *self, PyObject *future)
 {
     struct rwp_state *state = rwp_task_loop(self)->state;
-    PyObject *wakeup = need_wakeup(self);
-    PyObject *arguments[3] = {future, wakeup, self->context};
+    PyObject *wakeup = (PyObject *)need_wakeup(self);
+    PyObject *arguments[3] = {future, wakeup, self->face.context};
     PyObject *answer;
 
     if (wakeup == NULL) {
@@ -113,14 +113,15 @@ void rwp_task_unsubscribe(struct rwp_task *self, PyObject *future)
     struct rwp_state *state = rwp_task_loop(self)->state;
     PyObject *answer;
 
-    if (self->wakeup == NULL) {
+    if (self->face.wakeup == NULL) {
         return;
     }
     if (rwp_task_check(state, future)) {
-        (void)rwp_task_remove_callback(rwp_task_of(future), self->wakeup);
+        (void)rwp_task_remove_callback(rwp_task_of(future), (PyObject *)self->face.wakeup);
         return;
     }
-    answer = PyObject_CallMethodOneArg(future, state->names[RWP_N_REMOVE_DONE_CALLBACK], self->wakeup);
+    answer = PyObject_CallMethodOneArg(future, state->names[RWP_N_REMOVE_DONE_CALLBACK],
+                                       (PyObject *)self->face.wakeup);
     Py_XDECREF(answer);
     PyErr_Clear();
 }
@@ -156,7 +157,7 @@ static int claim_future(struct rwp_task *self, PyObject *future)
     loop = PyObject_CallMethodNoArgs(future, state->names[RWP_N_GET_LOOP]);
     if (loop == NULL) {
         PyErr_Clear();
-    } else if (loop != self->loop) {
+    } else if (loop != self->face.loop) {
         Py_DECREF(loop);
         PyErr_Format(PyExc_RuntimeError, "Task %R got Future %R attached to a different loop",
                      rwp_task_object(self), future);
@@ -172,11 +173,13 @@ static int claim_future(struct rwp_task *self, PyObject *future)
 
 static void begin_foreign(struct rwp_task *self, PyObject *future)
 {
-    rw_future_init(&self->foreign, &foreign_vtable);
-    self->foreign_done = false;
-    self->foreign_cancel = false;
-    self->yielded = future == NULL;
-    Py_XSETREF(self->awaiting, future);
+    struct rwp_wakeup *wakeup = self->face.wakeup;
+
+    rw_future_init(&wakeup->leaf, &foreign_vtable);
+    wakeup->done = false;
+    wakeup->cancel = false;
+    wakeup->yielded = future == NULL;
+    Py_XSETREF(self->face.awaiting, future);
 }
 
 /* Takes `yielded`. NULL when the task now awaits it; else the exception to throw in. */
@@ -186,6 +189,9 @@ PyObject *rwp_task_await_foreign(struct rwp_task *self, PyObject *yielded)
 
     if (yielded == Py_None) {
         Py_DECREF(yielded);
+        if (need_wakeup(self) == NULL) {
+            return rwp_exc_take();
+        }
         begin_foreign(self, NULL);
         return NULL;
     }
@@ -205,13 +211,13 @@ PyObject *rwp_task_await_foreign(struct rwp_task *self, PyObject *yielded)
         return rwp_exc_take();
     }
     begin_foreign(self, yielded);
-    if (self->must_cancel) {
-        int taken = cancel_foreign_now(self, self->cancel_message);
+    if (self->face.must_cancel) {
+        int taken = cancel_foreign_now(self, self->face.cancel_message);
 
         if (taken < 0) {
             return rwp_exc_take();
         }
-        self->must_cancel = taken == 0;
+        self->face.must_cancel = taken == 0;
     }
     return NULL;
 }

@@ -18,7 +18,7 @@ struct task_iter {
 PyObject *rwp_task_iter(PyObject *task)
 {
     struct rwp_state *state =
-        rwp_task_of(task)->loop != NULL ? rwp_task_loop(rwp_task_of(task))->state : rwp_state_of(task);
+        rwp_task_of(task)->face.loop != NULL ? rwp_task_loop(rwp_task_of(task))->state : rwp_state_of(task);
     struct task_iter *self = PyObject_New(struct task_iter, state->task_iter_type);
 
     if (self != NULL) {
@@ -47,12 +47,12 @@ static PySendResult iter_send(PyObject *op, PyObject *sent, PyObject **result)
         return PYGEN_ERROR;
     }
     task = rwp_task_of(self->task);
-    if (task->state == RWP_TASK_PENDING) {
-        if (task->blocking) {
+    if (task->face.state == RWP_TASK_PENDING) {
+        if (task->face.blocking) {
             PyErr_SetString(PyExc_RuntimeError, "await wasn't used with future");
             return PYGEN_ERROR;
         }
-        task->blocking = true;
+        task->face.blocking = true;
         *result = Py_NewRef(self->task);
         return PYGEN_NEXT;
     }
@@ -123,25 +123,32 @@ static PyType_Spec iter_spec = {"ropewalk._ropewalk.TaskIter", sizeof(struct tas
 
 /* ---- abort handles ---------------------------------------------------------------------------------------------------------- */
 
-PyObject *rwp_task_abort_handle(PyObject *op, PyObject *unused)
+PyObject *rwp_abort_handle_new(struct rwp_state *state, struct rw_task *task)
 {
-    struct rwp_task *self = rwp_task_of(op);
-    struct rw_task *task = rwp_link_thing(&self->link);
-    struct abort_handle *made;
+    struct abort_handle *made = PyObject_New(struct abort_handle, state->abort_type);
 
-    (void)unused;
-    if (task == NULL) {
+    if (made == NULL) {
         return NULL;
     }
-    made = PyObject_New(struct abort_handle, rwp_state_of(op)->abort_type);
-    if (made != NULL) {
-        made->handle = rw_task_abort_handle(task);
-        if (made->handle == NULL) {
-            Py_DECREF(made);
-            return PyErr_NoMemory();
-        }
+    made->handle = rw_task_abort_handle(task);
+    if (made->handle == NULL) {
+        Py_DECREF(made);
+        return PyErr_NoMemory();
     }
     return (PyObject *)made;
+}
+
+bool rwp_abort_handle_cancel(PyObject *handle)
+{
+    return rw_abort_handle_cancel(((struct abort_handle *)handle)->handle) == 0;
+}
+
+PyObject *rwp_task_abort_handle(PyObject *op, PyObject *unused)
+{
+    struct rw_task *task = rwp_task_thing(rwp_task_of(op));
+
+    (void)unused;
+    return task != NULL ? rwp_abort_handle_new(rwp_state_of(op), task) : NULL;
 }
 
 static void abort_dealloc(PyObject *op)
@@ -156,7 +163,7 @@ static void abort_dealloc(PyObject *op)
 static PyObject *abort_cancel(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    return PyBool_FromLong(rw_abort_handle_cancel(((struct abort_handle *)op)->handle) == 0);
+    return PyBool_FromLong(rwp_abort_handle_cancel(op));
 }
 
 static PyMethodDef abort_methods[] = {

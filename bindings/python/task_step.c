@@ -9,8 +9,8 @@
  *                                                         `  returns or raises: finish, READY
  *
  * An Op has polled itself when it comes out of the coroutine, and holds the outcome when it goes back in. A future of
- * asyncio's is awaited through the leaf `foreign`, embedded in the task, so that rw_task_await can apply the scopes'
- * cancelling to it like to any other await. A bare None is the same leaf, ready one turn later.
+ * asyncio's is awaited through the leaf in the task's wakeup, so that rw_task_await can apply the scopes' cancelling to it
+ * like to any other await. A bare None is the same leaf, ready one turn later.
  *
  * Two kinds of cancel meet here. Task.cancel() is an edge: asked of what is awaited now, or kept in must_cancel for the next
  * step. A scope's cancel is a level and lives in the core: it comes as the outcome of rw_task_await.
@@ -26,10 +26,10 @@ PyObject *rwp_task_cancelled_error(struct rwp_task *self)
 {
     struct rwp_state *state = rwp_task_loop(self)->state;
 
-    if (self->cancel_message == NULL || self->cancel_message == Py_None) {
+    if (self->face.cancel_message == NULL || self->face.cancel_message == Py_None) {
         return PyObject_CallNoArgs(state->cancelled_error);
     }
-    return PyObject_CallOneArg(state->cancelled_error, self->cancel_message);
+    return PyObject_CallOneArg(state->cancelled_error, self->face.cancel_message);
 }
 
 /* ---- the end -------------------------------------------------------------------------------------------------------------- */
@@ -38,8 +38,8 @@ static enum rw_poll end_with_result(struct rwp_task *self, PyObject *result, str
 {
     struct rwp_loop *loop = rwp_task_loop(self);
 
-    if (self->must_cancel) {
-        self->must_cancel = false;
+    if (self->face.must_cancel) {
+        self->face.must_cancel = false;
         Py_DECREF(result);
         rwp_task_finish(self, RWP_TASK_CANCELLED, NULL, false);
         *out = rw_failure(RW_ERR_CANCELLED);
@@ -49,7 +49,6 @@ static enum rw_poll end_with_result(struct rwp_task *self, PyObject *result, str
         PyErr_Clear();
         *out = rw_failure(RW_ERR_NOMEM);
     }
-    self->outcome = *out;
     rwp_task_finish(self, RWP_TASK_FINISHED, result, false);
     return RW_READY;
 }
@@ -65,10 +64,9 @@ static enum rw_poll end_with_exception(struct rwp_task *self, struct rw_value *o
         return RW_READY;
     }
     *out = rwp_failure_of(loop->state, exception);
-    self->outcome = *out;
     rwp_task_finish(self, RWP_TASK_FINISHED, exception, true);
     if (rwp_loop_keep_exit(loop, exception)) {
-        self->log_traceback = false; /* it ends the program: that is how it is seen */
+        self->face.log_traceback = false; /* it ends the program: that is how it is seen */
     }
     return RW_READY;
 }
@@ -80,7 +78,7 @@ static PySendResult throw_in(struct rwp_task *self, PyObject *exception, PyObjec
 {
     struct rwp_state *state = rwp_task_loop(self)->state;
 
-    *yielded = PyObject_CallMethodOneArg(self->coro, state->names[RWP_N_THROW], exception);
+    *yielded = PyObject_CallMethodOneArg(self->face.coro, state->names[RWP_N_THROW], exception);
     Py_DECREF(exception);
     if (*yielded != NULL) {
         return PYGEN_NEXT;
@@ -98,26 +96,31 @@ static PySendResult throw_in(struct rwp_task *self, PyObject *exception, PyObjec
     return PYGEN_ERROR;
 }
 
+/* A step may be entered inside another one's only by hosts that nest loops; then the outer task is the current one again. */
 static PySendResult resume(struct rwp_task *self, struct rw_context *cx, PyObject *exception,
                            PyObject **yielded)
 {
     struct rwp_loop *loop = rwp_task_loop(self);
     struct rw_context *outer = loop->cx;
+    PyObject *outer_task = loop->entered;
     PySendResult sent;
 
     *yielded = NULL;
-    if (rwp_loop_set_current(loop, rwp_task_object(self)) < 0 || PyContext_Enter(self->context) < 0) {
+    if (rwp_loop_set_current(loop, rwp_task_object(self)) < 0 || PyContext_Enter(self->face.context) < 0) {
+        loop->entered = outer_task;
         Py_XDECREF(exception);
         return PYGEN_ERROR;
     }
     loop->cx = cx;
     if (exception == NULL) {
-        sent = PyIter_Send(self->coro, Py_None, yielded);
+        sent = PyIter_Send(self->face.coro, Py_None, yielded);
     } else {
         sent = throw_in(self, exception, yielded);
     }
     loop->cx = outer;
-    (void)PyContext_Exit(self->context);
+    loop->entered = outer_task;
+    (void)PyContext_Exit(self->face.context);
+    rwp_stop_forget(loop->state);
     return sent;
 }
 
@@ -129,15 +132,15 @@ static PyObject *take_yielded(struct rwp_task *self, struct rw_context *cx, PyOb
     if (Py_TYPE(yielded) != rwp_task_loop(self)->state->op_type) {
         return rwp_task_await_foreign(self, yielded);
     }
-    if (op->state != RWP_OP_STARTED || op->link.thing == NULL) {
+    if (op->state != RWP_OP_STARTED || op->future == NULL) {
         PyObject *error = rwp_task_bad_yield("Task %R got bad yield: %R", self, yielded);
 
         Py_DECREF(yielded);
         return error;
     }
-    Py_XSETREF(self->awaiting, yielded);
-    if (self->must_cancel) {
-        rw_future_cancel(op->link.thing);
+    Py_XSETREF(self->face.awaiting, yielded);
+    if (self->face.must_cancel) {
+        rw_future_cancel(op->future);
         rw_waker_wake(&cx->waker);
     }
     return NULL;
@@ -148,8 +151,8 @@ static PyObject *cancellation(struct rwp_task *self, struct rw_value *failure)
 {
     PyObject *exception;
 
-    if (self->must_cancel) {
-        self->must_cancel = false;
+    if (self->face.must_cancel) {
+        self->face.must_cancel = false;
         rw_value_drop(failure);
         exception = rwp_task_cancelled_error(self);
     } else {
@@ -167,22 +170,21 @@ static bool is_cancelled(const struct rw_value *value)
 /* Polls an awaited op; true when the coroutine can go on. */
 static bool poll_op(struct rwp_task *self, struct rw_context *cx)
 {
-    struct rwp_op *op = (struct rwp_op *)self->awaiting;
+    struct rwp_op *op = (struct rwp_op *)self->face.awaiting;
     struct rw_value value;
 
-    if (op->link.thing != NULL && rw_task_await(cx, op->link.thing, &value) == RW_PENDING) {
+    if (op->future == NULL) {
+        return true;
+    }
+    if (rw_task_await(cx, op->future, &value) == RW_PENDING) {
         return false;
     }
-    if (op->link.thing != NULL) {
-        bool by_cancel = is_cancelled(&value) && self->must_cancel;
-
-        if (by_cancel) {
-            rw_future_drop(rwp_link_take(&op->link));
-            op->result = cancellation(self, &value);
-            op->state = RWP_OP_RAISED;
-        } else {
-            rwp_op_finish(op, &value);
-        }
+    if (self->face.must_cancel && is_cancelled(&value)) {
+        rw_future_drop(rwp_op_release(op));
+        op->result = cancellation(self, &value);
+        op->state = RWP_OP_RAISED;
+    } else {
+        rwp_op_finish(op, &value);
     }
     return true;
 }
@@ -191,9 +193,9 @@ static bool poll_op(struct rwp_task *self, struct rw_context *cx)
 static PyObject *exception_of_future(struct rwp_task *self)
 {
     struct rwp_state *state = rwp_task_loop(self)->state;
-    PyObject *result = rwp_task_check(state, self->awaiting)
-                           ? rwp_task_result(rwp_task_of(self->awaiting))
-                           : PyObject_CallMethodNoArgs(self->awaiting, state->names[RWP_N_RESULT]);
+    PyObject *result = rwp_task_check(state, self->face.awaiting)
+                           ? rwp_task_result(rwp_task_of(self->face.awaiting))
+                           : PyObject_CallMethodNoArgs(self->face.awaiting, state->names[RWP_N_RESULT]);
 
     Py_XDECREF(result);
     return result == NULL ? rwp_exc_take() : NULL;
@@ -204,47 +206,58 @@ static bool poll_leaf(struct rwp_task *self, struct rw_context *cx, PyObject **e
 {
     struct rw_value value;
 
-    if (rw_task_await(cx, &self->foreign, &value) == RW_PENDING) {
+    if (rw_task_await(cx, &self->face.wakeup->leaf, &value) == RW_PENDING) {
         return false;
     }
     if (is_cancelled(&value)) {
-        if (self->awaiting != NULL) {
-            rwp_task_unsubscribe(self, self->awaiting);
+        if (self->face.awaiting != NULL) {
+            rwp_task_unsubscribe(self, self->face.awaiting);
         }
         *exception = cancellation(self, &value);
         return true;
     }
-    if (self->awaiting != NULL) {
+    if (self->face.awaiting != NULL) {
         *exception = exception_of_future(self);
     }
     return true;
 }
 
+/* After the await of something of asyncio's: a cancel() that came too late for it is due now. */
+static void deliver_cancel(struct rwp_task *self, PyObject **exception)
+{
+    if (!self->face.must_cancel) {
+        return;
+    }
+    self->face.must_cancel = false;
+    if (*exception == NULL ||
+        !PyErr_GivenExceptionMatches(*exception, rwp_task_loop(self)->state->cancelled_error)) {
+        Py_XSETREF(*exception, rwp_task_cancelled_error(self));
+    }
+}
+
 /* Whether there is something to go on with; false while what is awaited is pending. */
 static bool poll_awaited(struct rwp_task *self, struct rw_context *cx, PyObject **exception)
 {
-    PyObject *awaited = self->awaiting;
-    bool is_ready = true;
+    PyObject *awaited = self->face.awaiting;
 
     if (awaited != NULL && Py_TYPE(awaited) == rwp_task_loop(self)->state->op_type) {
-        is_ready = poll_op(self, cx);
-    } else if (awaited != NULL || self->yielded) {
-        is_ready = poll_leaf(self, cx, exception);
-    }
-    if (is_ready && self->must_cancel &&
-        (awaited == NULL || Py_TYPE(awaited) != rwp_task_loop(self)->state->op_type)) {
-        self->must_cancel = false;
-        if (*exception == NULL ||
-            !PyErr_GivenExceptionMatches(*exception, rwp_task_loop(self)->state->cancelled_error)) {
-            Py_XSETREF(*exception, rwp_task_cancelled_error(self));
+        if (!poll_op(self, cx)) {
+            return false;
+        }
+    } else {
+        bool is_yield = self->face.wakeup != NULL && self->face.wakeup->yielded;
+
+        if ((awaited != NULL || is_yield) && !poll_leaf(self, cx, exception)) {
+            return false;
+        }
+        deliver_cancel(self, exception);
+        if (is_yield) {
+            self->face.wakeup->yielded = false;
         }
     }
-    if (is_ready) {
-        self->awaiting = NULL;
-        self->yielded = false;
-        Py_XDECREF(awaited);
-    }
-    return is_ready;
+    self->face.awaiting = NULL;
+    Py_XDECREF(awaited);
+    return true;
 }
 
 static enum rw_poll run(struct rwp_task *self, struct rw_context *cx, struct rw_value *out)
@@ -263,8 +276,8 @@ static enum rw_poll run(struct rwp_task *self, struct rw_context *cx, struct rw_
             return end_with_exception(self, out);
         }
         exception = take_yielded(self, cx, yielded);
-        if (exception == NULL && self->awaiting != NULL &&
-            Py_TYPE(self->awaiting) == rwp_task_loop(self)->state->op_type) {
+        if (exception == NULL && self->face.awaiting != NULL &&
+            Py_TYPE(self->face.awaiting) == rwp_task_loop(self)->state->op_type) {
             return RW_PENDING; /* it has polled itself */
         }
     }
@@ -286,8 +299,8 @@ static enum rw_poll poll_task(struct rw_future *future, struct rw_context *cx, s
         return RW_PENDING;
     }
     poll = run(self, cx, out);
-    if (poll == RW_READY && loop->entered == rwp_task_object(self)) {
-        (void)rwp_loop_set_current(loop, NULL);
+    if (poll == RW_READY && loop->published == rwp_task_object(self)) {
+        (void)rwp_loop_publish(loop); /* asyncio keeps no task that is done */
     }
     return poll;
 }
@@ -302,33 +315,16 @@ static void cancel_task(struct rw_future *future)
     }
 }
 
-static void leave_list(struct rwp_task *self)
-{
-    struct rwp_loop *loop = rwp_task_loop(self);
-
-    if (self->next != NULL) {
-        self->next->prev = self->prev;
-    }
-    if (self->prev != NULL) {
-        self->prev->next = self->next;
-    } else if (loop != NULL && loop->tasks == self) {
-        loop->tasks = self->next;
-    }
-    self->next = NULL;
-    self->prev = NULL;
-}
-
 /* The executor lets go: the task is done, or it never ran, or the loop ends. */
 static void drop_task(struct rw_future *future)
 {
     struct rwp_task *self = task_of_future(future);
 
-    leave_list(self);
-    self->queued = false;
+    rwp_task_leave(self);
     rwp_task_unregister(rwp_task_loop(self)->state, self);
-    if (self->state == RWP_TASK_PENDING && !rwp_task_loop(self)->closing) {
+    if (self->face.state == RWP_TASK_PENDING && !rwp_task_loop(self)->closing) {
         PyObject *closed =
-            PyObject_CallMethodNoArgs(self->coro, rwp_task_loop(self)->state->names[RWP_N_CLOSE]);
+            PyObject_CallMethodNoArgs(self->face.coro, rwp_task_loop(self)->state->names[RWP_N_CLOSE]);
 
         Py_XDECREF(closed);
         PyErr_Clear();

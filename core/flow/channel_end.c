@@ -296,6 +296,25 @@ static size_t count_values(struct rwi_channel *channel)
     return count;
 }
 
+int rw_receiver_visit(const struct rw_receiver *receiver,
+                      int (*visit)(void *arg, const struct rw_value *value), void *arg)
+{
+    RW_REQUIRE(receiver != NULL);
+    RW_REQUIRE(visit != NULL);
+    const struct rwi_channel *channel = receiver->channel;
+    bool is_sole = !channel->shared && !receiver->is_closed && receiver->object.ref_count == 1 &&
+                   channel->receiver_count == 1;
+    size_t count = is_sole ? channel->ring.count : 0;
+    int result = 0;
+
+    RW_ASSERT(!is_sole || channel->loop != NULL);
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        result = visit(arg, rwi_ring_at(&channel->ring, i));
+        RW_ASSERT(channel->ring.count == count);
+    }
+    return result;
+}
+
 size_t rw_receiver_count(const struct rw_receiver *receiver)
 {
     RW_REQUIRE(receiver != NULL);

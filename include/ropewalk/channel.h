@@ -62,6 +62,12 @@ RW_API size_t rw_receiver_count(const struct rw_receiver *receiver);
 RW_API size_t rw_sender_count(const struct rw_sender *sender);
 RW_API size_t rw_sender_capacity(const struct rw_sender *sender);
 
+/* For a host's garbage collector: calls `visit` with each queued value (borrowed) that nobody but the holder of `receiver` could
+ * still get, so that whoever frees it frees them. None if the channel is SHARED, has another open receiver, or somebody else
+ * holds this one. `visit` changes nothing; what it returns other than 0 ends the walk and is returned. */
+RW_API int rw_receiver_visit(const struct rw_receiver *receiver,
+                             int (*visit)(void *arg, const struct rw_value *value), void *arg);
+
 /* Sends `value` (taken): nil when it is in the queue (rendezvous: taken), RW_ERR_CLOSED when nobody can receive it. */
 RW_API struct rw_future *rw_channel_send(struct rw_loop *loop, struct rw_sender *sender,
                                          struct rw_value value);

@@ -24,6 +24,17 @@ async def python_awaits_a_lua_function() -> None:
 
 
 @test
+async def several_results_are_a_tuple() -> None:
+    lua = rw.Lua()
+    assert await lua.eval("function() return 1, nil, 'x' end")() == (1, None, "x")
+    assert await lua.eval("function() return {1, 2} end")() == [1, 2]
+    assert await lua.eval("function() end")() is None
+    assert await rw.gather(lua.eval("function() return 1, 2 end")()) == [(1, 2)]
+    task = await lua.eval('function() return (require("ropewalk").spawn(function() return 3, 4 end)) end')()
+    assert await task == (3, 4)
+
+
+@test
 async def values_keep_their_types_there_and_back() -> None:
     echo = identity(rw.Lua())
     for value in (

@@ -86,6 +86,52 @@ static void a_shared_channel_needs_no_loop(void)
     rw_receiver_unref(rx);
 }
 
+static int add_up(void *arg, const struct rw_value *value)
+{
+    int64_t *sum = arg;
+
+    *sum += value->as.integer;
+    return value->as.integer == 3 ? 7 : 0;
+}
+
+static void a_collector_sees_what_only_one_receiver_could_get(void)
+{
+    struct rig rig = rig_open();
+    struct rw_sender *tx;
+    struct rw_receiver *rx;
+    int64_t sum = 0;
+
+    CHECK_INT(rw_channel_open(rig.loop, 5, 0, &tx, &rx), 0);
+    CHECK_INT(rw_receiver_visit(rx, add_up, &sum), 0);
+    for (int i = 1; i <= 2; i++) {
+        struct rw_value value = rw_int(i);
+
+        CHECK_INT(rw_channel_try_send(tx, &value), 0);
+    }
+    CHECK_INT(rw_receiver_visit(rx, add_up, &sum), 0);
+    CHECK_INT(sum, 3);
+    struct rw_receiver *other = rw_receiver_clone(rx);
+
+    CHECK_INT(rw_receiver_visit(rx, add_up, &sum), 0);
+    CHECK_INT(sum, 3);
+    rw_receiver_unref(other);
+    rw_receiver_unref(rw_receiver_ref(rx));
+    struct rw_value last = rw_int(3);
+
+    CHECK_INT(rw_channel_try_send(tx, &last), 0);
+    last = rw_int(4);
+    CHECK_INT(rw_channel_try_send(tx, &last), 0);
+    CHECK_INT(rw_receiver_visit(rx, add_up, &sum), 7);
+    CHECK_INT(sum, 9);
+    rw_receiver_ref(rx);
+    CHECK_INT(rw_receiver_visit(rx, add_up, &sum), 0);
+    CHECK_INT(sum, 9);
+    rw_receiver_unref(rx);
+    rw_sender_unref(tx);
+    rw_receiver_unref(rx);
+    CHECK(rig_close(&rig));
+}
+
 static void open_and_clone(void)
 {
     struct rw_sender *tx;
@@ -107,9 +153,8 @@ static void every_failing_allocation_is_survived(void)
 }
 
 static const struct test tests[] = {
-    TEST(ends_are_counted_and_cloned),
-    TEST(handles_say_what_they_hold),
-    TEST(a_shared_channel_needs_no_loop),
+    TEST(ends_are_counted_and_cloned),          TEST(handles_say_what_they_hold),
+    TEST(a_shared_channel_needs_no_loop),       TEST(a_collector_sees_what_only_one_receiver_could_get),
     TEST(every_failing_allocation_is_survived),
 };
 
