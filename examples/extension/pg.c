@@ -129,7 +129,7 @@ static void begin_command(struct pg_connection *c)
                           params->values, params->lengths, params->formats, 0) == 0) {
         struct rw_value failure = pgi_last_failure(c);
 
-        if (failure.code == RW_ERR_CLOSED) {
+        if (failure.code == RW_ERR_BROKEN) {
             pgi_end(c, failure);
             return;
         }
@@ -179,7 +179,7 @@ static void take_result(struct pg_connection *c, PGresult *result)
         break;
     default:
         failure = pgi_server_failure(c, result);
-        if (failure.code == RW_ERR_CLOSED) {
+        if (failure.code == RW_ERR_BROKEN) {
             pgi_end(c, failure);
             return;
         }
@@ -219,7 +219,7 @@ static bool step(struct pg_connection *c)
     }
     unsent = PQflush(c->libpq);
     if (unsent < 0) {
-        pgi_end(c, pgi_failure(RW_ERR_CLOSED, PQerrorMessage(c->libpq)));
+        pgi_end(c, pgi_failure(RW_ERR_BROKEN, PQerrorMessage(c->libpq)));
         return false;
     }
     c->is_unsent = unsent > 0;
@@ -275,7 +275,7 @@ static void notify(void *arg, unsigned events)
         }
     } else if ((events & ~(unsigned)RW_WRITABLE) != 0 && PQconsumeInput(c->libpq) == 0) {
         pgi_end(c, c->farewell.kind != RW_KIND_NIL ? rw_value_clone(&c->farewell)
-                                                   : pgi_failure(RW_ERR_CLOSED, PQerrorMessage(c->libpq)));
+                                                   : pgi_failure(RW_ERR_BROKEN, PQerrorMessage(c->libpq)));
     } else {
         pgi_pump(c);
     }

@@ -6,8 +6,8 @@
  * PG_QUEUE_MAX of them (RW_ERR_FULL beyond). All of it belongs to the thread of one loop.
  *
  * Errors. What the server says of a command is RW_ERR_SCRIPT: message "42P01: relation "x" does not exist", type
- * "pg.42P01"; the connection goes on. A connection that could not be made or is lost is RW_ERR_CLOSED with what libpq or the
- * server said last, for all who wait and for all who come later.
+ * "pg.42P01"; the connection goes on. A connection that could not be made or is lost is RW_ERR_BROKEN, with what libpq or
+ * the server said last, for all who wait and for all who come later; one that was closed here is RW_ERR_CLOSED.
  *
  * Parameters are nil or a list; they become $1, $2 ... : nil is NULL, a text has the type that its place in the statement
  * asks for, an int is an integer or, where it does not fit, a bigint, a double is a double precision, bytes are a bytea.

@@ -157,7 +157,7 @@ static void connect_step(struct pg_connection *c)
         pgi_watch(c, RW_WRITABLE);
         break;
     default:
-        pgi_end(c, pgi_failure(RW_ERR_CLOSED, PQerrorMessage(c->libpq)));
+        pgi_end(c, pgi_failure(RW_ERR_BROKEN, PQerrorMessage(c->libpq)));
     }
 }
 
@@ -212,7 +212,7 @@ static struct rw_future *begin(void *arg, struct rw_value addresses)
     if (c->libpq == NULL) {
         pgi_end(c, rw_failure(RW_ERR_NOMEM));
     } else if (PQstatus(c->libpq) == CONNECTION_BAD) {
-        pgi_end(c, pgi_failure(RW_ERR_CLOSED, PQerrorMessage(c->libpq)));
+        pgi_end(c, pgi_failure(RW_ERR_BROKEN, PQerrorMessage(c->libpq)));
     } else {
         PQsetNoticeReceiver(c->libpq, take_notice, c);
         pgi_watch(c, RW_WRITABLE);

@@ -73,7 +73,7 @@ struct rw_value pgi_make_row(const PGresult *result, int row);
 struct rw_value pgi_make_result(PGresult *result);
 struct rw_value pgi_make_map(int count, const char *const *keys,
                              struct rw_value *items); /* takes the items */
-/* What the server answered, RW_ERR_CLOSED where that was its last word; what libpq says; with what its last call failed. */
+/* What the server answered, RW_ERR_BROKEN where that was its last word; what libpq says; with what its last call failed. */
 struct rw_value pgi_server_failure(const struct pg_connection *c, const PGresult *result);
 struct rw_value pgi_failure(int code, const char *message);
 struct rw_value pgi_last_failure(const struct pg_connection *c);

@@ -92,7 +92,9 @@ struct rw_value pgi_params_init(struct pgi_params *params, struct rw_loop *loop,
     size_t count = list->kind == RW_KIND_LIST ? rw_list_count(list->as.list) : 0;
 
     *params = (struct pgi_params){0};
-    if (list->kind != RW_KIND_LIST && list->kind != RW_KIND_NIL) {
+    if (list->kind != RW_KIND_LIST && list->kind != RW_KIND_NIL &&
+        (list->kind != RW_KIND_MAP ||
+         rw_map_count(list->as.map) > 0)) { /* an empty table of Lua's is a map */
         return rw_failure_format(RW_ERR_TYPE, "the parameters are a %s, not a list",
                                  rw_kind_name(list->kind));
     }
@@ -257,7 +259,7 @@ struct rw_value pgi_failure(int code, const char *message)
 
 struct rw_value pgi_last_failure(const struct pg_connection *c)
 {
-    int code = PQstatus(c->libpq) == CONNECTION_BAD ? RW_ERR_CLOSED : RW_ERR_INVALID;
+    int code = PQstatus(c->libpq) == CONNECTION_BAD ? RW_ERR_BROKEN : RW_ERR_INVALID;
 
     return pgi_failure(code, PQerrorMessage(c->libpq));
 }
@@ -269,7 +271,7 @@ struct rw_value pgi_server_failure(const struct pg_connection *c, const PGresult
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     bool is_last =
         PQstatus(c->libpq) == CONNECTION_BAD || (severity != NULL && strcmp(severity, "ERROR") != 0);
-    int code = is_last ? RW_ERR_CLOSED : RW_ERR_SCRIPT;
+    int code = is_last ? RW_ERR_BROKEN : RW_ERR_SCRIPT;
     struct rw_value failure;
     char type[16];
 

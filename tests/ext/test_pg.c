@@ -190,16 +190,16 @@ static void commands_run_in_order_and_the_line_is_bounded(void)
 static void a_connection_that_cannot_be_made_says_why(void)
 {
     static const char *const cases[][2] = {
-        {"password=wrong", "closed: * password authentication failed for user \"postgres\""},
-        {"dbname=nowhere", "closed: * database \"nowhere\" does not exist"},
-        {"port=1", "closed: *Connection refused*"},
+        {"password=wrong", "broken: * password authentication failed for user \"postgres\""},
+        {"dbname=nowhere", "broken: * database \"nowhere\" does not exist"},
+        {"port=1", "broken: *Connection refused*"},
         {"host=no-such-name.invalid", "dns: no-such-name.invalid: *"},
         {"host=a,b", "unsupported: several hosts: *"},
         {"service=mine", "unsupported: a service without a host: *"},
         {"nonsense", "invalid: missing \"=\" after \"nonsense\" in connection info string"},
         {"hots=x", "invalid: invalid connection option \"hots\""},
-        {"hostaddr=127.0.0.300", "closed: *127.0.0.300*"},
-        {"sslmode=perhaps", "closed: invalid sslmode value: \"perhaps\""},
+        {"hostaddr=127.0.0.300", "broken: *127.0.0.300*"},
+        {"sslmode=perhaps", "broken: invalid sslmode value: \"perhaps\""},
     };
     struct rw_loop *loop = rw_loop_new(NULL);
 
@@ -248,7 +248,7 @@ static void a_lost_connection_is_an_error_for_everybody(void)
     struct fixture f;
     struct rw_task *tasks[3];
     struct rw_stream *stream;
-    const char *lost = "closed: 57P01: terminating connection due to administrator command";
+    const char *lost = "broken: 57P01: terminating connection due to administrator command";
 
     CHECK(begin(&f));
     stream = listen_to(&f, "c");
@@ -280,7 +280,7 @@ static void one_lost_while_idle_says_what_the_server_said(void)
     struct rw_stream *stream;
     char sql[128];
     int pid;
-    const char *lost = "closed: 57P01: terminating connection due to administrator command";
+    const char *lost = "broken: 57P01: terminating connection due to administrator command";
 
     CHECK(begin(&f));
     pid = atoi(query(&f, "select pg_backend_pid()") + 2);
