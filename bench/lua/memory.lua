@@ -5,7 +5,7 @@
 -- All wait for the same promise. `above` is what a task takes beyond the coroutine it runs. Garbage is
 -- collected on the way, as in a program that runs on: handles that were let go of are no part of a task.
 
-local COUNT, BATCH = 100000, 1000
+local COUNT, BATCH = 100000, 5000
 
 local function resident()
   collectgarbage()
