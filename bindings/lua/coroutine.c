@@ -220,6 +220,16 @@ __attribute__((noinline)) static enum rwh_step settle(struct rwl_coroutine *self
     }
 }
 
+/* The result of a turn that was waited for, or of emit. LuaJIT's trampolines say it themselves. */
+static inline int push_true(struct rwl_coroutine *self)
+{
+    if (rwl_is_jit()) {
+        return 0;
+    }
+    lua_pushboolean(self->thread, 1);
+    return 1;
+}
+
 static enum rwh_step refuse_to_run(struct rw_value *in, struct rw_value *out)
 {
     rw_value_drop(in);
@@ -227,14 +237,14 @@ static enum rwh_step refuse_to_run(struct rw_value *in, struct rw_value *out)
     return RWH_DONE;
 }
 
-static inline enum rwh_step resume(struct rwh_coroutine *base, struct rw_context *cx, struct rw_value in,
-                                   struct rw_value *out)
+static enum rwh_step resume(struct rwh_coroutine *base, struct rw_context *cx, struct rw_value in,
+                            struct rw_value *out)
 {
     struct rwl_coroutine *self = (struct rwl_coroutine *)base;
     struct rwl_state *state = self->state;
     enum rwh_step step = RWH_PENDING;
     int status = LUA_OK;
-    int count = 0;
+    int count;
 
     if (self->thread == NULL) {
         return refuse_to_run(&in, out);
@@ -246,9 +256,8 @@ static inline enum rwh_step resume(struct rwh_coroutine *base, struct rw_context
         count = deliver(self, &status);
     } else if (self->phase == RWL_PHASE_NEW) {
         count = lua_gettop(self->thread) - 1;
-    } else if (!rwl_is_jit() || self->phase != RWL_PHASE_YIELDED) { /* there the trampoline says it */
-        lua_pushboolean(self->thread, 1);
-        count = 1;
+    } else {
+        count = push_true(self);
     }
     self->phase = RWL_PHASE_RUNNING;
     if (status == LUA_OK) {
@@ -262,9 +271,32 @@ static inline enum rwh_step resume(struct rwh_coroutine *base, struct rw_context
     return step;
 }
 
-enum rw_poll rwl_coroutine_poll(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
+__attribute__((noinline)) static enum rw_poll drive(struct rwl_coroutine *self, struct rw_context *cx,
+                                                    struct rw_value *out)
 {
-    return rwh_coroutine_drive((struct rwh_coroutine *)self, cx, out, resume);
+    return rwh_coroutine_drive(&self->base, cx, out, resume);
+}
+
+/* From one turn to the next, which is what a task that computes does most, there is neither a leaf nor an outcome. The rest is as
+ * in resume. */
+enum rw_poll rwl_coroutine_poll(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
+{
+    struct rwl_coroutine *self = (struct rwl_coroutine *)future;
+
+    if (self->phase != RWL_PHASE_YIELDED || self->thread == NULL) {
+        return drive(self, cx, out);
+    }
+    self->state->current = self;
+    self->state->cx = cx;
+    self->phase = RWL_PHASE_RUNNING;
+    int count = push_true(self);
+    int status = rwl_resume(self->thread, self->state->from, count, &count);
+    enum rwh_step step = status == LUA_YIELD && self->phase <= RWL_PHASE_AWAITING
+                             ? RWH_PENDING
+                             : settle(self, status, count, out);
+    rw_value_drop(&self->state->value);
+    self->state->current = NULL;
+    return step == RWH_DONE ? RW_READY : RW_PENDING;
 }
 
 /* ---- beginning and end ---- */

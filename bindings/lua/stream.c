@@ -66,7 +66,7 @@ static int make_generator(lua_State *L, struct rwl_state *state)
     struct rw_loop *loop = rwl_need_loop(L, state);
 
     lua_settop(L, 1);
-    rwl_push_method(L, state, emit, RWL_AWAITS, "emit", NULL);
+    rwl_push_method(L, state, emit, RWL_AWAITS_TRUE, "emit", NULL);
     struct rwl_coroutine *coroutine = rwl_coroutine_new(L, state, 1);
     coroutine->generator = true;
     return push_stream(L, state, rw_stream_new(loop, &generator_vtable, coroutine));

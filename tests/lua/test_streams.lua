@@ -175,4 +175,13 @@ if not t.is_51 then
   end)
 end
 
+t.run("emit gives true", function()
+  local results
+  local s = rw.stream(function(emit)
+    results = t.pack(emit(1))
+  end)
+  t.list(t.collect(s))
+  t.values(results, true)
+end)
+
 t.finish()

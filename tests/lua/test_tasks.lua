@@ -87,6 +87,44 @@ t.run("a cancelled task is cancelled at each await", function()
   t.equal(count, 5)
 end)
 
+t.run("a turn given up counts as an await", function()
+  t.values(t.pack(rw.yield_now()), true)
+  t.values(t.pack(rw.sleep(0)), true)
+  t.values(t.pack(rw.sleep(-1)), true)
+  local start, times, seen = rw.now(), {}, 0
+  local task = rw.spawn(function()
+    t.values(t.pack(rw.yield_now()), true) -- cancelled meanwhile: it had begun before
+    for i = 1, 3 do
+      local ok, problem = t.pcall(i % 2 == 1 and rw.yield_now or rw.sleep, 0)
+      t.check(not ok and rw.is_cancelled(problem))
+      times[i], seen = rw.now() - start, i
+    end
+  end)
+  rw.yield_now()
+  task:cancel()
+  t.pcall(task.await, task)
+  t.equal(seen, 3)
+  t.check(times[1] < 0.0005 and times[3] > 0.0025, "the pause grows: " .. t.list(times))
+end)
+
+t.run("what a task leaves behind is not found by the next one", function()
+  local function fail(...) t.equal(select("#", ...), 2) error("wrong") end
+  for i = 1, 400 do
+    local task = rw.spawn(i % 3 == 0 and fail or function(...) return select("#", ...) end, i, "x")
+    if i % 5 == 0 then
+      task:cancel()
+    end
+    local ok, result = t.pcall(task.await, task)
+    if i % 5 == 0 then
+      t.check(not ok and rw.is_cancelled(result))
+    elseif i % 3 == 0 then
+      t.check(not ok and tostring(result):find("wrong"))
+    else
+      t.equal(result, 2)
+    end
+  end
+end)
+
 t.run("a task cancelled before it ran never runs", function()
   local ran = false
   local task = rw.spawn(function() ran = true end)
