@@ -7,7 +7,6 @@
  * free something. Natives and objects end by their own functions.
  */
 #include <ropewalk.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,19 +66,28 @@ struct rw_value rw_value_of_error(struct rw_error *error)
     return value;
 }
 
-struct rw_value rw_failure_format(int code, const char *format, ...)
+struct rw_value rw_failure_vformat(int code, const char *format, va_list arguments)
 {
     RW_REQUIRE(code < 0);
     RW_REQUIRE(format != NULL);
     char message[MESSAGE_MAX];
-    va_list arguments;
 
-    va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
     struct rw_error *error = rw_error_new(code, message, RW_ORIGIN_C);
 
     return error != NULL ? rw_failure_of(error) : rw_failure(code);
+}
+
+struct rw_value rw_failure_format(int code, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    struct rw_value failure = rw_failure_vformat(code, format, arguments);
+
+    va_end(arguments);
+    RW_ASSERT(rw_is_failure(&failure));
+    return failure;
 }
 
 struct rw_value rw_failure_errno(int os_errno, const char *what)

@@ -16,4 +16,8 @@ static inline struct rw_value rwi_value_clone(const struct rw_value *value)
     return value->kind < RW_KIND_BYTES ? *value : rw_value_clone(value);
 }
 
+/* 0 when nothing in the value belongs to one loop or interpreter, so that it may go to another thread; else RW_ERR_TYPE, or
+ * RW_ERR_LIMIT when it is nested too deeply to tell. */
+int rwi_value_bound(const struct rw_value *value);
+
 #endif

@@ -91,6 +91,7 @@ int rw_promise_resolve(struct rw_promise *promise, struct rw_value value)
     struct rwi_list *node;
 
     RW_REQUIRE(promise != NULL);
+    RW_ASSERT(rw_loop_is_own_thread(promise->loop)); /* else: use a completer */
     if (promise->is_done) {
         rw_value_drop(&value);
         return RW_ERR_STATE;

@@ -9,7 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__GNUC__)
+/* A module for a scripting host (ROPEWALK_MODULE, docs/extending.md) has the functions to itself: they lead to the library
+ * that runs. */
+#if defined(__GNUC__) && defined(ROPEWALK_MODULE)
+#define RW_API __attribute__((visibility("hidden")))
+#elif defined(__GNUC__)
 #define RW_API __attribute__((visibility("default")))
 #else
 #define RW_API
@@ -47,6 +51,11 @@ RW_API void rw_set_allocator(const struct rw_allocator *allocator);
 
 /* The version of the library that is linked, "major.minor.patch"; static, any thread. */
 RW_API const char *rw_version(void);
+
+/* All functions of this library behind one pointer, for modules that are loaded beside it instead of linked to it:
+ * ropewalk/table.h, which is made from these headers. Static, any thread. */
+struct rw_table;
+RW_API const struct rw_table *rw_table(void);
 
 RW_END_DECLS
 

@@ -10,6 +10,8 @@
 #ifndef ROPEWALK_VALUE_H
 #define ROPEWALK_VALUE_H
 
+#include <stdarg.h>
+
 #include "base.h"
 #include "err.h"
 
@@ -130,6 +132,10 @@ RW_API struct rw_value rw_failure_of(struct rw_error *error);
 /* A failure with a formatted message (printf); falls back to the bare code when memory is short. */
 RW_API struct rw_value rw_failure_format(int code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The same with the arguments in a list, for functions that are variadic themselves. */
+RW_API struct rw_value rw_failure_vformat(int code, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 
 /* A failure from errno: "what: strerror(os_errno)". */
 RW_API struct rw_value rw_failure_errno(int os_errno, const char *what);
