@@ -16,7 +16,16 @@ CORE_SRC := $(sort $(wildcard core/*.c core/*/*.c core/*/*/*.c))
 # A designated initialiser names what is not zero: newer compilers warn of the rest.
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-missing-field-initializers -Werror
 BASE_CFLAGS := -std=gnu11 -fvisibility=hidden -fPIC -fno-semantic-interposition -pthread $(WARNINGS) -MMD -MP
-CORE_INCLUDES := -Icore -Iinclude
+CORE_INCLUDES := -Icore -Iinclude -Ibuild/kit
+
+# The table of functions for modules, made from the public headers (tools/make_table.py).
+KIT_FILES := build/kit/ropewalk/table.h build/kit/ropewalk/module.c build/kit/core_table.c
+PYTHON ?= $(PYTHON_$(firstword $(PYTHONS)))
+build/kit/stamp: tools/make_table.py tools/csource.py bindings/swig/table.txt include/ropewalk.h $(wildcard include/ropewalk/*.h)
+	@mkdir -p $(@D)
+	$(call say,GEN) $(or $(PYTHON),python3) tools/make_table.py
+	@touch $@
+$(KIT_FILES): build/kit/stamp ;
 
 VARIANTS := release checked asan tsan
 CFLAGS_release := -O2 -g -DRW_CHECK_LEVEL=1
@@ -38,7 +47,11 @@ build/$(1)/core/%.o: core/%.c build/config.mk
 	@mkdir -p $$(@D)
 	$$(COMPILE) $$(BASE_CFLAGS) $$(CFLAGS_$(1)) $$(CORE_INCLUDES) $$(CFLAGS) -c -o $$@ $$<
 
-build/$(1)/libropewalk.a: $$(CORE_SRC:%.c=build/$(1)/%.o) build/core.list
+build/$(1)/kit/core_table.o: build/kit/core_table.c build/config.mk
+	@mkdir -p $$(@D)
+	$$(COMPILE) $$(BASE_CFLAGS) $$(CFLAGS_$(1)) $$(CORE_INCLUDES) $$(CFLAGS) -c -o $$@ $$<
+
+build/$(1)/libropewalk.a: $$(CORE_SRC:%.c=build/$(1)/%.o) build/$(1)/kit/core_table.o build/core.list
 	@rm -f $$@
 	$$(call say,AR) $$(AR) rcs $$@ $$(filter %.o,$$^)
 

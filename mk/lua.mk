@@ -6,7 +6,7 @@
 
 HOST_SRC := $(sort $(wildcard bindings/*.c))
 LUA_BINDING_SRC := $(sort $(wildcard bindings/lua/*.c))
-BINDING_INCLUDES := -Iinclude -Ibindings
+BINDING_INCLUDES := -Iinclude -Ibindings -Ibuild/kit
 
 lua_dir_release := build/lua
 lua_dir_asan := build/asan/lua
@@ -23,7 +23,7 @@ $(foreach variant,$(VARIANTS),$(eval $(call host_variant,$(variant))))
 lua_objects = $(LUA_BINDING_SRC:bindings/lua/%.c=$(lua_dir_$(1))/$(2)/obj/%.o)
 
 define lua_module
-$(lua_dir_$(1))/$(2)/obj/%.o: bindings/lua/%.c build/config.mk
+$(lua_dir_$(1))/$(2)/obj/%.o: bindings/lua/%.c build/config.mk build/kit/stamp
 	@mkdir -p $$(@D)
 	$$(COMPILE) $$(BASE_CFLAGS) $$(CFLAGS_$(1)) $$(BINDING_INCLUDES) $$(LUA_$(2)_CFLAGS) $$(CFLAGS) -c -o $$@ $$<
 

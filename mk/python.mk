@@ -30,7 +30,7 @@ python_objects = $(PYTHON_BINDING_SRC:bindings/python/%.c=$(python_dir_$(1))/$(2
 python_module = $(python_dir_$(1))/$(2)/ropewalk/_ropewalk$(PYTHON_$(2)_SUFFIX)
 
 define python_package
-$(python_dir_$(1))/$(2)/obj/%.o: bindings/python/%.c build/config.mk build/lua.choice
+$(python_dir_$(1))/$(2)/obj/%.o: bindings/python/%.c build/config.mk build/lua.choice build/kit/stamp
 	@mkdir -p $$(@D)
 	$$(COMPILE) $$(BASE_CFLAGS) $$(CFLAGS_$(1)) $$(BINDING_INCLUDES) $$(subst -I,-isystem ,$$(PYTHON_$(2)_CFLAGS)) \
 	    $$(PYTHON_LUA_CFLAGS) $$(CFLAGS) -c -o $$@ $$<
@@ -43,13 +43,15 @@ $(call python_module,$(1),$(2)): $$(call python_objects,$(1),$(2)) $$(HOST_SRC:%
 -include $$(patsubst %.o,%.d,$$(call python_objects,$(1),$(2)))
 
 # The pure part is linked, not copied: an edit is seen without a build.
-$(python_dir_$(1))/$(2)/package.stamp: $$(PYTHON_PACKAGE) build/config.mk
+$(python_dir_$(1))/$(2)/package.stamp: $$(PYTHON_PACKAGE) build/config.mk build/kit/include.stamp
 	@mkdir -p $$(@D)/ropewalk
 	@find $$(@D)/ropewalk -type l -delete
 	@for file in $$(PYTHON_PACKAGE:python/%=%); do \
 	    mkdir -p $$(@D)/$$$$(dirname $$$$file) && ln -sf $$(CURDIR)/python/$$$$file $$(@D)/$$$$file || exit 1; \
 	done
 	@ln -sfn $(CURDIR)/lua $$(@D)/ropewalk/lua
+	@ln -sfn $(CURDIR)/build/kit/include $$(@D)/ropewalk/include
+	@ln -sfn $(CURDIR)/build/kit/swig $$(@D)/ropewalk/swig
 	@touch $$@
 
 .PHONY: python-$(1)-$(2)
