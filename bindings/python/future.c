@@ -327,10 +327,7 @@ static PyObject *box_of_handle(struct rwp_loop *loop, struct rw_value *value)
     if (rw_permit_of(value) != NULL) {
         return rwp_permit_box(loop, value);
     }
-    PyErr_Format(loop->state->errors[-RW_ERR_TYPE], "a handle of type %s means nothing to Python",
-                 value->as.handle->type->name);
-    rw_value_drop(value);
-    return NULL;
+    return rwp_api_object(loop->state, value);
 }
 
 PyObject *rwp_object_of_handle(struct rwp_loop *loop, struct rw_value *value)

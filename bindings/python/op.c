@@ -185,6 +185,17 @@ void rwp_op_finish(struct rwp_op *op, struct rw_value *value)
     rw_future_drop(rwp_op_release(op));
 }
 
+#if PY_VERSION_HEX >= 0x030C0000
+/* Nobody notices that such an object lives a little longer. */
+static bool is_plain(PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+
+    return value == Py_None || type == &PyLong_Type || type == &PyBool_Type || type == &PyFloat_Type ||
+           type == &PyUnicode_Type || type == &PyBytes_Type;
+}
+#endif
+
 void rwp_stop_iteration(struct rwp_state *state, PyObject *value)
 {
 #if PY_VERSION_HEX >= 0x030C0000
@@ -194,7 +205,7 @@ void rwp_stop_iteration(struct rwp_state *state, PyObject *value)
         state->stop_iteration = PyObject_CallNoArgs(PyExc_StopIteration);
         stop = (PyStopIterationObject *)state->stop_iteration;
     }
-    if (stop != NULL && Py_REFCNT(stop) == 1) {
+    if (stop != NULL && Py_REFCNT(stop) == 1 && is_plain(value)) {
         Py_XSETREF(stop->value, value);
         PyErr_SetRaisedException(Py_NewRef((PyObject *)stop));
         return;

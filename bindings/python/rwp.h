@@ -24,6 +24,7 @@
 #define RWP_OP_SPARE 64
 #define RWP_ERR_COUNT (1 - RW_ERR_LAST)
 
+struct rwp_api;
 struct rwp_loop;
 struct rwp_state;
 
@@ -152,6 +153,7 @@ struct rwp_state {
     PyTypeObject *join_set_type;
     PyTypeObject *fd_watch_type;
     PyTypeObject *transport_type;
+    PyTypeObject *buffer_type;
     PyTypeObject *lua_type;
     PyTypeObject *task_set_type; /* up to 3.13 */
     PyTypeObject *lua_object_type;
@@ -182,6 +184,7 @@ struct rwp_state {
     struct rwp_node loops;   /* every LoopBase */
     struct rwp_loop *active; /* borrowed: the loop that ran last; a hint */
     uint64_t task_number;
+    struct rwp_api *api; /* api.c */
 };
 
 extern struct PyModuleDef rwp_module;
@@ -218,6 +221,8 @@ int rwp_blocking_init(struct rwp_state *state);
 int rwp_sync_init(struct rwp_state *state);
 int rwp_inspect_init(struct rwp_state *state);
 int rwp_lua_init(struct rwp_state *state);
+int rwp_api_init(struct rwp_state *state);
+void rwp_api_end(struct rwp_state *state);
 
 /* Makes a heap type, adds it to the module under its own name when `is_public`; borrowed by the state. */
 PyTypeObject *rwp_add_type(struct rwp_state *state, PyType_Spec *spec, PyObject *bases, bool is_public);
@@ -247,6 +252,10 @@ int rwp_value_from(struct rwp_state *state, PyObject *object, struct rw_value *o
 int rwp_value_portable(struct rwp_state *state, PyObject *object, struct rw_value *out);
 /* Takes the value (also when it fails). Failures are raised. */
 PyObject *rwp_object_from(struct rwp_loop *loop, struct rw_value value);
+/* The object of a value that is no container, handle, native nor failure: it needs no loop. Takes the value. */
+PyObject *rwp_object_of_plain(struct rw_value value);
+/* The object of a handle whose type a module in C has added; else TypeError. Takes the value. */
+PyObject *rwp_api_object(struct rwp_state *state, struct rw_value *value);
 /* The Python object inside a native of this interpreter, borrowed; NULL when it is another's. */
 PyObject *rwp_native_object(struct rwp_state *state, const struct rw_native *native);
 struct rw_native *rwp_native_new(struct rwp_state *state, PyObject *object);

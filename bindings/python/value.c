@@ -383,9 +383,8 @@ static PyObject *object_of_native(struct rwp_loop *loop, struct rw_native *nativ
     return rwp_object_from(loop, copy);
 }
 
-static PyObject *object_of(struct rwp_loop *loop, const struct rw_value *value)
+static PyObject *object_of_scalar(const struct rw_value *value)
 {
-    struct rw_value copy;
     const char *data;
     size_t size;
 
@@ -404,6 +403,16 @@ static PyObject *object_of(struct rwp_loop *loop, const struct rw_value *value)
     case RW_KIND_TEXT:
         data = rw_value_data(value, &size);
         return PyUnicode_DecodeUTF8(data, (Py_ssize_t)size, "strict");
+    default:
+        return PyErr_Format(PyExc_SystemError, "a value of an unknown kind (%d)", value->kind);
+    }
+}
+
+static PyObject *object_of(struct rwp_loop *loop, const struct rw_value *value)
+{
+    struct rw_value copy;
+
+    switch ((enum rw_kind)value->kind) {
     case RW_KIND_LIST:
         return object_of_list(loop, value->as.list);
     case RW_KIND_MAP:
@@ -415,9 +424,17 @@ static PyObject *object_of(struct rwp_loop *loop, const struct rw_value *value)
         return rwp_object_of_handle(loop, &copy);
     case RW_KIND_NATIVE:
         return object_of_native(loop, value->as.native);
+    default:
+        return object_of_scalar(value);
     }
-    PyErr_SetString(PyExc_SystemError, "a value of an unknown kind");
-    return NULL;
+}
+
+PyObject *rwp_object_of_plain(struct rw_value value)
+{
+    PyObject *object = object_of_scalar(&value);
+
+    rw_value_drop(&value);
+    return object;
 }
 
 PyObject *rwp_object_from(struct rwp_loop *loop, struct rw_value value)

@@ -25,6 +25,9 @@ from ._errors import (
 )
 from ._loop import EventLoop, new_event_loop
 from ._ropewalk import (
+    _C_API as _C_API,
+)
+from ._ropewalk import (
     AbortHandle,
     Broadcast,
     BroadcastReceiver,

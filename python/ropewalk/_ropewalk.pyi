@@ -14,6 +14,7 @@ _Seconds: TypeAlias = float | None
 _Source: TypeAlias = Stream[_T] | Receiver[_T] | AsyncIterable[_T] | Iterable[_T]
 
 __version__: str
+_C_API: Any  # a capsule: struct rw_python_api of <ropewalk/python.h>
 
 @final
 class Op(Generic[_T]):

@@ -120,5 +120,5 @@ def dump(file: TextIO | None = None) -> None:
 
 
 def get_include() -> str:
-    """The directory with <ropewalk.h>, for building C extensions against the package's core."""
+    """The directory with <ropewalk.h> and <ropewalk/python.h>, for building C extensions against the package's core."""
     return str(pathlib.Path(__file__).parent / "include")
