@@ -35,7 +35,21 @@ static int go_on(lua_State *L)
 {
     return finish_here(L, rwl_state(L));
 }
-#define SUSPEND(L, state) lua_yieldk(L, 0, 0, go_on)
+
+/* For functions that are none of ours. */
+static int go_on_foreign(lua_State *L)
+{
+    return finish_here(L, rwl_state_of(L));
+}
+
+static lua_CFunction continuation(struct rwl_state *state)
+{
+    bool is_foreign = state->is_foreign;
+
+    state->is_foreign = false;
+    return is_foreign ? go_on_foreign : go_on;
+}
+#define SUSPEND(L, state) lua_yieldk(L, 0, 0, continuation(state))
 #else
 #define SUSPEND(L, state) lua_yield(L, 0)
 #endif
@@ -145,6 +159,20 @@ int rwl_finish_true(lua_State *L, struct rwl_state *state, struct rw_value *valu
     }
     lua_pushboolean(L, 1);
     return 1;
+}
+
+int rwl_await_operation(lua_State *L, struct rwl_state *state, struct rw_future *future)
+{
+    const char *why = why_not(L, state);
+
+    if (why != NULL) {
+        rw_future_drop(future);
+        return refuse(L, why);
+    }
+    state->is_foreign = true; /* and stays so where that raises, which only costs a look at the registry */
+    int count = rwl_suspend(L, state, future, rwl_finish_operation, 0);
+    state->is_foreign = false;
+    return count;
 }
 
 int rwl_await(lua_State *L, struct rw_future *future)

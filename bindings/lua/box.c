@@ -128,7 +128,9 @@ const struct rwl_type rwl_types[RWL_TYPE_COUNT] = {
     [RWL_SIM] = {"sim", rwl_sim_methods, leave_alone, NULL, NULL, NULL, false},
     [RWL_JOIN_SET] = {"join set", rwl_join_set_methods, join_set_drop, NULL, NULL, NULL, true},
     [RWL_ERROR] = {"error", rwl_error_methods, error_drop, NULL, NULL, NULL, false},
-    [RWL_INT64] = {"int64", rwl_int64_methods, leave_alone, NULL, NULL, NULL, false},
+    [RWL_INT64] = {"int64", rwl_int64_methods, leave_alone, NULL, NULL, NULL, false, rwl_int64_metamethods},
+    [RWL_BUFFER] = {"buffer", rwl_buffer_methods, rwl_buffer_drop, NULL, NULL, NULL, false,
+                    rwl_buffer_metamethods},
     [RWL_FOREIGN] = {"foreign value", NULL, foreign_drop, NULL, NULL, NULL, false},
 };
 
@@ -172,7 +174,8 @@ void rwl_boxes_close(struct rwl_state *state, bool all)
         struct rwl_box *box = (struct rwl_box *)((char *)node - offsetof(struct rwl_box, in.link));
 
         next = node->next;
-        if (all || (box->type != RWL_ERROR && box->type != RWL_POOL && box->type != RWL_FOREIGN)) {
+        if (all || (box->type != RWL_ERROR && box->type != RWL_POOL && box->type != RWL_FOREIGN &&
+                    box->type != RWL_BUFFER)) {
             empty_box(state, box);
             next = node->next; /* what was dropped may have emptied others, not removed them */
         }
@@ -240,6 +243,9 @@ static void make_metatable(lua_State *L, struct rwl_state *state, enum rwl_type_
     lua_pushliteral(L, "ropewalk");
     lua_setfield(L, -2, "__metatable");
     add_close(L, type);
+    if (type->metamethods != NULL) {
+        rwl_set_methods(L, state, type->metamethods);
+    }
     state->metatables[id] = lua_topointer(L, -1);
     state->metatable_refs[id] = luaL_ref(L, LUA_REGISTRYINDEX);
 }
@@ -370,7 +376,9 @@ void rwl_push_handle(lua_State *L, struct rwl_state *state, const struct rw_valu
         rwl_push_box(L, state, RWL_PERMIT)->thing = rw_object_ref(value->as.handle);
         return;
     }
-    luaL_error(L, "a handle of type '%s' means nothing to Lua", value->as.handle->type->name);
+    if (!rwl_push_foreign_handle(L, value)) {
+        luaL_error(L, "a handle of type '%s' means nothing to Lua", value->as.handle->type->name);
+    }
 }
 
 struct rw_value rwl_handle_value(lua_State *L, struct rwl_state *state, int index, enum rwl_type_id type)

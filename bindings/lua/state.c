@@ -110,6 +110,13 @@ static void wrap_in_trampoline(lua_State *L, enum rwl_awaits awaits, const char 
     lua_call(L, 4, 1);
 }
 
+void rwl_wrap_awaiting(lua_State *L, const char *name)
+{
+    if (rwl_is_jit()) {
+        wrap_in_trampoline(L, RWL_AWAITS, name);
+    }
+}
+
 void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction function, enum rwl_awaits awaits,
                      const char *name, void *upvalue)
 {
@@ -306,6 +313,7 @@ static struct rwl_state *open_state(lua_State *L)
     make_main(L, state);
     lua_pushstring(L, rw_version());
     lua_setfield(L, -2, "VERSION");
+    rwl_open_api(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &module_key);
     return state;
 }

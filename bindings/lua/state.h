@@ -48,6 +48,7 @@ enum rwl_type_id {
     RWL_JOIN_SET,
     RWL_ERROR,
     RWL_INT64,
+    RWL_BUFFER,
     RWL_FOREIGN,
     RWL_TYPE_COUNT
 };
@@ -72,7 +73,8 @@ struct rwl_type {
     struct rw_object *(*object)(void *thing);
     void *(*of)(const struct rw_value *value); /* borrowed; NULL when the value holds something else */
     void *(*ref)(void *thing);
-    bool closes; /* has a `close` method that <close> variables call */
+    bool closes;                          /* has a `close` method that <close> variables call */
+    const struct rwl_method *metamethods; /* beside, or in place of, those that all have */
 };
 
 struct rwl_list {
@@ -110,6 +112,7 @@ struct rwl_state {
     int metatable_refs[RWL_TYPE_COUNT];
     uint32_t ref_count;
     bool owns_loop;
+    bool is_foreign; /* the function that awaits is none of ours */
     int pid;
     int boundary; /* 5.1, 5.2: where in a lua_State the depth of C calls is found; negative: not to be found (boundary.c) */
     int slots_ref; /* slot.c: the table of anchored values, and which of its places are free */
@@ -186,6 +189,8 @@ void rwl_set_methods(lua_State *L, struct rwl_state *state, const struct rwl_met
 /* `name` is for errors, where it awaits. */
 void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction function, enum rwl_awaits awaits,
                      const char *name, void *upvalue);
+/* Puts the trampoline around the function on top of the stack, where it needs one. Raises. */
+void rwl_wrap_awaiting(lua_State *L, const char *name);
 /* LuaJIT: the first result of an awaiting function that must raise the second one. */
 void *rwl_raise_marker(void);
 
@@ -227,6 +232,14 @@ struct rw_value rwl_check_value(lua_State *L, struct rwl_state *state, int index
 /* Without natives; `state` may be NULL (a state without a loop). A failure when it cannot be. */
 struct rw_value rwl_portable_at(lua_State *L, struct rwl_state *state, int index, int depth);
 void rwl_push(lua_State *L, struct rwl_state *state, const struct rw_value *value);
+/* A number, or an int64 object where a number would not be exact. */
+void rwl_push_integer(lua_State *L, struct rwl_state *state, int64_t integer);
+/* integer.c, for modules in C (swig/ropewalk/lua.h): 0, or -1 with a message pushed. */
+int rwl_to_integer(lua_State *L, int index, int64_t minimum, int64_t maximum, int64_t *out);
+int rwl_to_unsigned(lua_State *L, int index, uint64_t maximum, uint64_t *out);
+void rwl_push_unsigned(lua_State *L, uint64_t integer);
+/* What `thing` of an int64 box is when its bits have no sign. */
+void *rwl_unsigned_mark(void);
 /* A value that is a pack becomes several. The number pushed. */
 int rwl_push_all(lua_State *L, struct rwl_state *state, const struct rw_value *value);
 /* The top `count` values as one: nil, the value, or a pack. Pops them. */
@@ -323,6 +336,8 @@ struct rw_future *rwl_call_native(struct rwl_native *function, struct rw_value v
  * Raises. */
 int rwl_suspend(lua_State *L, struct rwl_state *state, struct rw_future *future, rwl_finish *finish,
                 intptr_t extra);
+/* The same for a function that is none of ours, which has no upvalue; the outcome is as rwl_finish_operation gives it. */
+int rwl_await_operation(lua_State *L, struct rwl_state *state, struct rw_future *future);
 /* True when an operation may be tried at once, without a future: budget is left and the task is not cancelled. */
 bool rwl_may_try(struct rwl_state *state);
 /* The task that is running, or raises. */
@@ -394,6 +409,15 @@ struct rw_future *rwl_check_future(lua_State *L, struct rwl_state *state, int in
 /* Pushes a future box that takes `future`. Raises (the future is then dropped). */
 int rwl_push_future(lua_State *L, struct rwl_state *state, struct rw_future *future);
 
+/* A buffer that looks at `bytes` (taken). Raises on no memory. */
+int rwl_push_buffer(lua_State *L, struct rw_bytes *bytes);
+void rwl_buffer_drop(struct rwl_state *state, void *thing);
+
+/* api.c: the table for modules in C, into the registry; and what pushes the handles of their types: false when nobody has
+ * added this one. Both raise. */
+void rwl_open_api(lua_State *L);
+bool rwl_push_foreign_handle(lua_State *L, const struct rw_value *value);
+
 int rwl_stream_of_receiver(lua_State *L);
 int rwl_sink_of_sender(lua_State *L);
 int rwl_sink_of_socket(lua_State *L);
@@ -418,6 +442,7 @@ extern const struct rwl_method rwl_socket_functions[], rwl_socket_methods[], rwl
 extern const struct rwl_method rwl_blocking_functions[], rwl_pool_methods[];
 extern const struct rwl_method rwl_loop_functions[], rwl_loop_methods[], rwl_handle_methods[];
 extern const struct rwl_method rwl_sim_functions[], rwl_sim_methods[];
-extern const struct rwl_method rwl_int64_methods[];
+extern const struct rwl_method rwl_int64_methods[], rwl_int64_metamethods[];
+extern const struct rwl_method rwl_buffer_methods[], rwl_buffer_metamethods[];
 
 #endif

@@ -142,7 +142,7 @@ void rwl_push_string(lua_State *L, const struct rw_value *value)
     lua_pushlstring(L, data, size);
 }
 
-static void push_integer(lua_State *L, struct rwl_state *state, int64_t integer)
+void rwl_push_integer(lua_State *L, struct rwl_state *state, int64_t integer)
 {
 #if RWL_HAS_INTEGERS
     (void)state;
@@ -227,7 +227,7 @@ void rwl_push(lua_State *L, struct rwl_state *state, const struct rw_value *valu
         lua_pushboolean(L, value->as.boolean);
         break;
     case RW_KIND_INT:
-        push_integer(L, state, value->as.integer);
+        rwl_push_integer(L, state, value->as.integer);
         break;
     case RW_KIND_DOUBLE:
         lua_pushnumber(L, value->as.number);
@@ -252,10 +252,12 @@ void rwl_push(lua_State *L, struct rwl_state *state, const struct rw_value *valu
     case RW_KIND_HANDLE:
         rwl_push_handle(L, state, value);
         break;
-    default:
+    case RW_KIND_NATIVE:
         luaL_checkstack(L, 8, NULL);
         push_foreign(L, state, value->as.native);
         break;
+    default:
+        luaL_error(L, "a value of an unknown kind (%d)", value->kind);
     }
 }
 
@@ -302,12 +304,19 @@ struct rw_value rwl_pop_all(lua_State *L, struct rwl_state *state, int count)
     return value;
 }
 
+void *rwl_unsigned_mark(void)
+{
+    static const char mark;
+
+    return (void *)&mark;
+}
+
 static int int64_text(lua_State *L)
 {
     struct rwl_box *box = rwl_check_box(L, rwl_state(L), 1, RWL_INT64);
     char buffer[32];
 
-    snprintf(buffer, sizeof buffer, "%lld", (long long)box->in.integer);
+    snprintf(buffer, sizeof buffer, box->thing != NULL ? "%llu" : "%lld", (long long)box->in.integer);
     lua_pushstring(L, buffer);
     return 1;
 }
@@ -316,9 +325,12 @@ static int int64_number(lua_State *L)
 {
     struct rwl_box *box = rwl_check_box(L, rwl_state(L), 1, RWL_INT64);
 
-    lua_pushnumber(L, (lua_Number)box->in.integer);
+    lua_pushnumber(L,
+                   box->thing != NULL ? (lua_Number)(uint64_t)box->in.integer : (lua_Number)box->in.integer);
     return 1;
 }
 
 const struct rwl_method rwl_int64_methods[] = {
     {"tostring", int64_text, RWL_PLAIN}, {"tonumber", int64_number, RWL_PLAIN}, {NULL, NULL, RWL_PLAIN}};
+const struct rwl_method rwl_int64_metamethods[] = {{"__tostring", int64_text, RWL_PLAIN},
+                                                   {NULL, NULL, RWL_PLAIN}};
