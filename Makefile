@@ -55,6 +55,7 @@ build/config.mk: tools/configure.sh
 include mk/core.mk
 include mk/lua.mk
 include mk/python.mk
+include mk/ext.mk
 include mk/test.mk
 include mk/pg.mk
 include mk/run.mk

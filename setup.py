@@ -9,12 +9,16 @@ Environment:
 import os
 import re
 import shlex
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
+KIT = ROOT / "build" / "kit"
 LUAS = {"5.4": ("lua5.4", "lua-5.4"), "luajit": ("luajit",)}
 
 
@@ -58,11 +62,36 @@ def sources(*patterns: str) -> list[str]:
     return sorted(str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern))
 
 
+def make_table() -> None:
+    """The table of functions for modules in C, from the public headers."""
+    subprocess.run([sys.executable, ROOT / "tools" / "make_table.py", "--out", KIT], check=True)
+
+
+class BuildPackage(build_py):
+    """The package, with what modules in C are built from: headers in include/, SWIG's interface in swig/."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        swig = ROOT / "bindings" / "swig"
+        for kind, files in (
+            ("include", [*ROOT.glob("include/**/*.h"), *swig.glob("ropewalk/*.h"), *KIT.glob("ropewalk/*")]),
+            ("swig", swig.glob("**/*.i")),
+        ):
+            for file in files:
+                below = file.parent.name if file.parent.name == "ropewalk" else ""
+                target = Path(self.build_lib) / "ropewalk" / kind / below
+                target.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, target)
+
+
 def extension() -> Extension:
     cflags = ["-std=gnu11", "-O2", "-g", "-fvisibility=hidden", "-pthread"]
     ldflags = ["-pthread", "-Wl,--version-script=" + str(ROOT / "tools" / "module.map")]
     macros: list[tuple[str, str | None]] = [("RW_CHECK_LEVEL", "1")]
     files = sources("core/**/*.c", "bindings/*.c", "bindings/python/*.c")
+    files.append(str((KIT / "core_table.c").relative_to(ROOT)))
     lua = find_lua()
     if lua is not None:
         files += sources("bindings/lua/*.c")
@@ -72,7 +101,7 @@ def extension() -> Extension:
     return Extension(
         "ropewalk._ropewalk",
         files,
-        include_dirs=["core", "include", "bindings"],
+        include_dirs=["core", "include", "bindings", str(KIT.relative_to(ROOT))],
         depends=sources("include/**/*.h", "core/**/*.h", "bindings/**/*.h"),
         define_macros=macros,
         extra_compile_args=cflags,
@@ -80,11 +109,13 @@ def extension() -> Extension:
     )
 
 
+make_table()
 setup(
     version=version(),
     package_dir={"": "python"},
     packages=find_packages("python"),
     package_data={"ropewalk": ["py.typed", "*.pyi", "lua/ropewalk/*.lua", "lua/ropewalk/*/*.lua"]},
+    cmdclass={"build_py": BuildPackage},
     ext_modules=[extension()],
     zip_safe=False,
 )

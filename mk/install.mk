@@ -6,6 +6,7 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR ?= $(PREFIX)/bin
+SWIGDIR ?= $(PREFIX)/share/ropewalk/swig
 LUA_SHARE ?= $(PREFIX)/share/lua
 LUA_LIB ?= $(PREFIX)/lib/lua
 INSTALL ?= install
@@ -15,23 +16,26 @@ LUA_PURE := $(shell find lua -name '*.lua' 2>/dev/null)
 lua_install_abis := $(filter-out luajit,$(LUAS)) $(if $(filter 5.1,$(LUAS)),,$(if $(filter luajit,$(LUAS)),5.1))
 lua_build_of = $(if $(filter $(1),$(LUAS)),$(1),luajit)
 
-build/ropewalk.pc: tools/ropewalk.pc.in include/ropewalk.h FORCE
+build/%.pc: tools/%.pc.in include/ropewalk.h FORCE
 	@mkdir -p $(@D)
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-	    -e 's|@VERSION@|$(VERSION)|' $< > $@
+	    -e 's|@VERSION@|$(VERSION)|' -e 's|@SWIGDIR@|$(SWIGDIR)|' $< > $@
 
 .PHONY: install install-core install-lua install-cases uninstall dist
 install: install-core install-lua install-cases
 
-install-core: all build/ropewalk.pc
+install-core: all build/ropewalk.pc build/ropewalk-module.pc build/kit/stamp
 	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/ropewalk $(DESTDIR)$(LIBDIR)/pkgconfig
 	$(INSTALL) -m 644 include/ropewalk.h $(DESTDIR)$(INCLUDEDIR)/
-	$(INSTALL) -m 644 include/ropewalk/*.h $(DESTDIR)$(INCLUDEDIR)/ropewalk/
+	$(INSTALL) -m 644 include/ropewalk/*.h bindings/swig/ropewalk/*.h build/kit/ropewalk/* $(DESTDIR)$(INCLUDEDIR)/ropewalk/
+	$(INSTALL) -d $(DESTDIR)$(SWIGDIR)/ropewalk
+	$(INSTALL) -m 644 bindings/swig/ropewalk.i $(DESTDIR)$(SWIGDIR)/
+	$(INSTALL) -m 644 bindings/swig/ropewalk/*.i $(DESTDIR)$(SWIGDIR)/ropewalk/
 	$(INSTALL) -m 644 build/release/libropewalk.a $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 755 build/release/libropewalk.so.$(VERSION) $(DESTDIR)$(LIBDIR)/
 	ln -sf libropewalk.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libropewalk.so.$(SOVERSION)
 	ln -sf libropewalk.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libropewalk.so
-	$(INSTALL) -m 644 build/ropewalk.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	$(INSTALL) -m 644 build/ropewalk.pc build/ropewalk-module.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
 
 install-lua: lua
 	@for abi in $(lua_install_abis); do \
@@ -48,8 +52,9 @@ install-cases: build/release/tests/cases/run_cases
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/ropewalk-cases
-	rm -f $(DESTDIR)$(INCLUDEDIR)/ropewalk.h $(DESTDIR)$(LIBDIR)/libropewalk.* $(DESTDIR)$(LIBDIR)/pkgconfig/ropewalk.pc
-	rm -rf $(DESTDIR)$(INCLUDEDIR)/ropewalk
+	rm -f $(DESTDIR)$(INCLUDEDIR)/ropewalk.h $(DESTDIR)$(LIBDIR)/libropewalk.* $(DESTDIR)$(LIBDIR)/pkgconfig/ropewalk.pc \
+	    $(DESTDIR)$(LIBDIR)/pkgconfig/ropewalk-module.pc
+	rm -rf $(DESTDIR)$(INCLUDEDIR)/ropewalk $(DESTDIR)$(SWIGDIR)
 	rm -rf $(foreach abi,5.1 5.2 5.3 5.4 5.5,$(DESTDIR)$(LUA_SHARE)/$(abi)/ropewalk $(DESTDIR)$(LUA_LIB)/$(abi)/ropewalk)
 
 dist:

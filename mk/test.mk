@@ -15,7 +15,6 @@
 # Any other .c below one of those directories goes into an archive that its programs are linked to; that of
 # tests/harness also serves the cases and the fuzzers.
 
-PYTHON ?= $(PYTHON_$(firstword $(PYTHONS)))
 UNIT_TOPS := core model regress bindings
 TEST_TOPS := $(UNIT_TOPS) cases harness fuzz
 RUN_SUITES = $(PYTHON) tools/run_suites.py $(if $(TOTALS),--append $(TOTALS)) $(if $(ONLY),--only $(ONLY))
@@ -26,6 +25,7 @@ NEED_PYTHONS ?= 3.11
 NEED_LUAS ?= 5.1 5.2 5.3 5.4 luajit
 need = $(if $(filter $(1),$(2)),need,have)
 TOOLS = --tool "need:cc=$(shell command -v $(CC))" --tool "have:clang=$(CLANG)" \
+    $(foreach swig,$(or $(SWIGS),missing),--tool "need:swig-$(swig)=$(SWIG_$(swig))") \
     $(foreach abi,5.1 5.2 5.3 5.4 5.5 luajit,--tool "$(call need,$(abi),$(NEED_LUAS)):lua-$(abi)=$(LUA_$(abi))") \
     $(foreach version,3.11 3.12 3.13 3.14 3.15,--tool "$(call need,$(version),$(NEED_PYTHONS)):python-$(version)=$(PYTHON_$(version))")
 
@@ -113,6 +113,14 @@ build/matrix/$(1)/stamp: build/matrix/$(1)/module.o $$(HARNESS_OBJECTS) $$(call 
 endef
 $(foreach version,$(PYTHONS),$(eval $(call matrix_module,$(version))))
 
+# Modules made with the kit, by every SWIG for every host.
+EXT_PYTHON_TESTS := $(sort $(wildcard tests/ext/test_*.py))
+EXT_LUA_TESTS := $(sort $(wildcard tests/ext/test_*.lua))
+with_server = $(if $(findstring test_pg,$(1)),$(WITH_POSTGRES)~)
+ext_lines = $(foreach swig,$(SWIGS), \
+    $(foreach version,$(PYTHONS),$(foreach test,$(EXT_PYTHON_TESTS),ext-swig$(swig)-python-$(version)/$(basename $(notdir $(test)))~|~120~|~$(subst PYTHONPATH=,PYTHONPATH=build/ext/$(swig)/python-$(version):,$(call python_env,$(version)))~$(call with_server,$(test))$(PYTHON_$(version))~$(test))) \
+    $(foreach abi,$(LUAS),$(foreach test,$(EXT_LUA_TESTS),ext-swig$(swig)-lua-$(abi)/$(basename $(notdir $(test)))~|~120~|~$(subst LUA_CPATH=",LUA_CPATH="build/ext/$(swig)/lua-$(abi)/?.so;,$(call lua_env,$(abi)))~$(call with_server,$(test))$(LUA_$(abi))~$(test))))
+
 # Seeds in ranges, so that two run at a time; a few hundred are part of test-core.
 SEEDS ?= 10000
 SIM_PROGRAM := $(filter %/sim/test_seeds,$(call programs,checked,core))
@@ -153,11 +161,12 @@ built-lua: lua
 built-python: python
 built-cases: $(call programs,checked,cases) $(call programs,release,cases) lua python \
     $(if $(filter-out none,$(ROPEWALK_LUA)),$(foreach version,$(PYTHONS),build/matrix/$(version)/stamp))
+built-ext: ext-modules
 built-sim: $(SIM_PROGRAM)
 built-san-core: $(foreach variant,asan tsan,$(foreach top,$(UNIT_TOPS) cases,$(call programs,$(variant),$(top))))
 built-san-hosts: $(foreach abi,$(ASAN_LUA),build/asan/lua/$(abi)/ropewalk/core.so) \
     $(foreach version,$(ASAN_PYTHON),python-asan-$(version))
-built-tools: all lua
+built-tools: all lua python
 
 # ---- targets -----------------------------------------------------------------------------------------------------------
 

@@ -82,6 +82,20 @@ if pkg-config --exists libpq 2>/dev/null; then
     echo "LIBPQ_LIBS := $(pkg-config --libs libpq)"
 fi
 
+# Debian's and the one from PyPI, each version once.
+swigs=
+for candidate in /usr/bin/swig "$PWD/build/venv/bin/swig" swig; do
+    version=$("$candidate" -version 2>/dev/null | sed -n 's/^SWIG Version //p')
+    case " $swigs " in
+        *" $version "*) ;;
+        *)
+            swigs="$swigs $version"
+            echo "SWIG_$version := $(command -v "$candidate")"
+            ;;
+    esac
+done
+echo "SWIGS :=$swigs"
+
 echo "CLANG := $(first_of clang-21 clang-19 clang-16 clang-14 clang)"
 echo "CLANG_FORMAT := $(first_of clang-format-14)"
 echo "CCACHE := $(command -v ccache 2>/dev/null)"

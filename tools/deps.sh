@@ -57,6 +57,8 @@ install() {
         echo "$*" > "$list"
     fi
 }
+# The newest SWIG beside Debian's.
+install wanted-swig swig==4.5.1
 install wanted-check ruff==0.14.5 mypy==1.18.2 "setuptools>=77" wheel build
 [ "$bench" = no ] || install wanted-bench uvloop lupa
 

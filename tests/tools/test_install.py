@@ -61,6 +61,25 @@ class Install(unittest.TestCase):
     def prefix(self) -> Path:
         return Path(self.stage.name) / "opt" / "rope"
 
+    def test_a_module_in_c_for_lua_builds_from_what_is_staged(self) -> None:
+        stage, prefix = Path(self.stage.name), self.prefix()
+        command = f"""set -e
+            swig -lua -I{prefix}/share/ropewalk/swig -o {stage}/wrapped.c tests/ext/kit.i
+            ${{CC:-cc}} -shared -fPIC -w $(PKG_CONFIG_SYSROOT_DIR={stage} pkg-config --cflags ropewalk-module) \
+                $(pkg-config --cflags lua5.4) -Itests/ext -o {stage}/kit.so \
+                {stage}/wrapped.c tests/ext/kit.c -pthread
+            pkg-config --variable=swigdir ropewalk-module"""
+        run("sh", "-c", command, PKG_CONFIG_PATH=str(prefix / "lib" / "pkgconfig"))
+        program = "local kit = require 'kit' require('ropewalk').run(function() print(kit.tick(42)) end)"
+        said = run(
+            "lua5.4",
+            "-e",
+            program,
+            LUA_PATH=f"{prefix}/share/lua/5.4/?.lua;{prefix}/share/lua/5.4/?/init.lua",
+            LUA_CPATH=f"{stage}/?.so;{prefix}/lib/lua/5.4/?.so",
+        )
+        self.assertEqual(said, "42\n")
+
     def test_the_shared_library_shows_only_the_names_of_the_header(self) -> None:
         lines = run("nm", "-D", "--defined-only", self.prefix() / "lib" / "libropewalk.so").splitlines()
         shown = {line.split()[-1].split("@")[0] for line in lines if line.split()[-2] != "A"}

@@ -95,6 +95,17 @@ class Pip(unittest.TestCase):
         self.assertTrue((Path(package.strip()).parent / "py.typed").exists())
         self.assertEqual(run(python, "-c", HAS_LUA, cwd=self.work), "42\n")
 
+    def test_a_module_in_c_builds_from_what_is_installed(self) -> None:
+        python = self.installed(self.sdist, "for-modules")
+        command = f"""set -e
+            swig -python -fastproxy $({python} -m ropewalk.config --swig) -outdir . -o wrapped.c {ROOT}/tests/ext/kit.i
+            ${{CC:-cc}} -shared -fPIC -w $({python} -m ropewalk.config --cflags --libs) -I{ROOT}/tests/ext \
+                -I$({python} -c 'import sysconfig; print(sysconfig.get_paths()["include"])') \
+                -o _kit.so wrapped.c {ROOT}/tests/ext/kit.c -pthread"""
+        run("sh", "-c", command, cwd=self.work)
+        program = "import kit, ropewalk as rw\nasync def main(): return await kit.tick(42)\nprint(rw.run(main()))"
+        self.assertEqual(run(python, "-c", program, cwd=self.work), "42\n")
+
     def test_the_tree_installs_without_a_lua_and_says_so(self) -> None:
         python = self.installed(self.work / "tree", "from-tree", ROPEWALK_LUA="none")
         self.assertEqual(run(python, "-c", SMOKE, cwd=self.work), "42\n")
