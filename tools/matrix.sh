@@ -99,13 +99,13 @@ fi
 
 [ -d "$root" ] || make_root
 copy_settings
-install_packages
-copy_settings
-copy_tree
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs tmpfs "$root/tmp"
+install_packages
+copy_settings
+copy_tree
 
 if [ $# -gt 0 ]; then
     exec chroot "$root" sh -c 'cd /src/ropewalk && exec "$@"' sh "$@"
