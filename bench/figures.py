@@ -133,6 +133,25 @@ def python_figures() -> list[Figure]:
     ]
 
 
+def kit_figures() -> list[Figure]:
+    """What SWIG's wrappers take beyond those written by hand; budgets are for one argument and for four."""
+    cases = [
+        ("await of a ready future, one argument", "ready", 10.0),
+        ("await of a pending future, one argument", "pending", 10.0),
+        ("await of a ready future, four arguments", "four", 60.0),
+        ("plain call, one argument", "call_one", None),
+        ("plain call, four arguments", "call_four", None),
+    ]
+    rows = []
+    for host in ("python", *(f"lua_{lua}" for lua in LUAS)):
+        name = {"python": "Python", "lua_luajit": "LuaJIT"}.get(host, host.replace("lua_", "Lua "))
+        for what, key, budget in cases:
+            peers = {"by hand": f"kit_{host}.byhand.{key}"}
+            rows.append(Figure("kit", f"{name}: {what}", f"kit_{host}.kit.{key}", peers))
+            rows.append(Figure("kit", f"{name}: {what}, beyond by hand", f"kit_{host}.more.{key}", {}, budget))
+    return rows
+
+
 def memory_figures() -> list[Figure]:
     rows = [Figure("memory", "idle task, C", "memory_c.task", {}, 192, unit="B")]
     for lua in LUAS:
@@ -164,6 +183,7 @@ def all_figures() -> list[Figure]:
         *python_echo_figures(),
         *lua_figures(),
         *python_figures(),
+        *kit_figures(),
         *memory_figures(),
     ]
 

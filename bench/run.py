@@ -3,7 +3,7 @@
 
     python bench/run.py [--quick] [--only GROUP,...]
 
-Groups: c, echo, lua, python, memory. Prints a table, and writes it to build/bench.md and all samples to
+Groups: c, echo, lua, python, kit, memory. Prints a table, and writes it to build/bench.md and all samples to
 build/bench.json. A peer that is not installed, and a part of ours that does not run, is named; neither ends the run.
 """
 
@@ -21,7 +21,7 @@ import echo
 from figures import CONNECTIONS, FLOOR, FLOOR_REFERENCE_NS, LUAS, Result, all_figures, evaluate
 from programs import ROOT, Missing, Program, bench_path, run_in_turns, source
 
-GROUPS = ("c", "echo", "lua", "python", "memory")
+GROUPS = ("c", "echo", "lua", "python", "kit", "memory")
 
 
 @dataclass
@@ -120,6 +120,18 @@ def run_python(settings: Settings, missing: Missing) -> dict[str, list[float]]:
     return run_in_turns(programs, settings.rounds, missing)
 
 
+def run_kit(settings: Settings, missing: Missing) -> dict[str, list[float]]:
+    python = python_program("kit_python", os.path.join("..", "kit", "calls.py"))
+    python.env["PYTHONPATH"] = bench_path("kit") + os.pathsep + os.environ.get("PYTHONPATH", "")
+    programs = [python]
+    for lua in LUAS:
+        program = lua_program(f"kit_lua_{lua}", lua, os.path.join("..", "kit", "calls.lua"))
+        modules = os.path.join(bench_path("kit"), f"lua-{lua}", "?.so")
+        program.env["LUA_CPATH"] = f"{modules};{program.env['LUA_CPATH']}"
+        programs.append(program)
+    return run_in_turns(programs, min(settings.rounds, 3), missing)
+
+
 def run_memory(_settings: Settings, missing: Missing) -> dict[str, list[float]]:
     programs = [Program("memory_c", [bench_path("memory")])]
     programs += [lua_program(f"memory_lua_{lua}", lua, "memory.lua") for lua in LUAS]
@@ -127,7 +139,7 @@ def run_memory(_settings: Settings, missing: Missing) -> dict[str, list[float]]:
     return run_in_turns(programs, 1, missing)
 
 
-RUNNERS = {"c": run_c, "echo": run_echo, "lua": run_lua, "python": run_python, "memory": run_memory}
+RUNNERS = {"c": run_c, "echo": run_echo, "lua": run_lua, "python": run_python, "kit": run_kit, "memory": run_memory}
 
 
 def number(value: float, unit: str) -> str:

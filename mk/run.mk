@@ -40,6 +40,24 @@ build/bench/bare-%: bench/lua/bare.c bench/c/bench.h
 	@mkdir -p $(@D)
 	$(COMPILE:$(CCACHE)=) $(BENCH_CFLAGS) $(LUA_$*_CFLAGS) -o $@ $< $(LUA_$*_LIBS)
 
+# Calls through SWIG's wrappers, and written by hand: the first SWIG, the first Python, every Lua.
+KIT_BENCH_PYTHON := $(firstword $(PYTHONS))
+KIT_BENCH_CC = $(COMPILE:$(CCACHE)=) -std=gnu11 -O2 -g -fPIC -shared -w -DROPEWALK_MODULE -Ibuild/kit/include -Itests/ext
+build/bench/kit/_kit$(PYTHON_$(KIT_BENCH_PYTHON)_SUFFIX): build/ext/$(firstword $(SWIGS))/gen/kit_python.c tests/ext/kit.c
+	@mkdir -p $(@D) && cp build/ext/$(firstword $(SWIGS))/gen/kit.py $(@D)/
+	$(KIT_BENCH_CC) $(PYTHON_$(KIT_BENCH_PYTHON)_CFLAGS) -o $@ $(filter %.c,$^) -pthread
+build/bench/kit/byhand$(PYTHON_$(KIT_BENCH_PYTHON)_SUFFIX): bench/kit/byhand_python.c tests/ext/kit.c build/kit/include.stamp
+	@mkdir -p $(@D)
+	$(KIT_BENCH_CC) $(PYTHON_$(KIT_BENCH_PYTHON)_CFLAGS) -o $@ $(filter %.c,$^) -pthread
+build/bench/kit/lua-%/kit.so: build/ext/$(firstword $(SWIGS))/gen/kit_lua.c tests/ext/kit.c
+	@mkdir -p $(@D)
+	$(KIT_BENCH_CC) $(LUA_$*_CFLAGS) -o $@ $(filter %.c,$^) -pthread
+build/bench/kit/lua-%/byhand.so: bench/kit/byhand_lua.c tests/ext/kit.c build/kit/include.stamp
+	@mkdir -p $(@D)
+	$(KIT_BENCH_CC) $(LUA_$*_CFLAGS) -o $@ $(filter %.c,$^) -pthread
+BENCH_KIT := $(if $(SWIGS),$(foreach name,_kit byhand,build/bench/kit/$(name)$(PYTHON_$(KIT_BENCH_PYTHON)_SUFFIX)) \
+    $(foreach abi,$(LUAS),build/bench/kit/lua-$(abi)/kit.so build/bench/kit/lua-$(abi)/byhand.so))
+
 # The exit status does not matter: without cargo, or without a network the first time, tokio is named as missing.
 .PHONY: bench-tokio bench-programs
 bench-tokio:
@@ -48,7 +66,7 @@ bench-programs: $(BENCH_PROGRAMS) bench-tokio
 
 # A module that does not build is a figure that is missing, not the end of the run.
 bench: bench-programs
-	-@$(MAKE) --no-print-directory -k lua python-release-$(firstword $(PYTHONS))
+	-@$(MAKE) --no-print-directory -k lua python-release-$(firstword $(PYTHONS)) $(BENCH_KIT)
 	env $(BENCH_ENV) $(PYTHON) bench/run.py $(if $(QUICK),--quick) $(BENCH)
 
 #: demo           the chat room: C accepts, Lua parses, Python keeps the room; 200 clients check it

@@ -100,6 +100,17 @@ static void ropewalk_expected(const char *function, const char *what, PyObject *
     $2 = (size_t)length;
 }
 
+/* SWIG's own makes a bytes object of each text, and a copy of that. */
+%typemap(in) const char * {
+    if (!PyUnicode_Check($input)) {
+        ropewalk_expected("$symname", "a str", $input);
+        SWIG_fail;
+    }
+    $1 = ($1_ltype)PyUnicode_AsUTF8($input);
+    if ($1 == NULL) SWIG_fail;
+}
+%typemap(freearg) const char * ""
+
 %typemap(out) struct rw_bytes * {
     $result = ropewalk_api->to_memoryview(ropewalk_api, $1);
     if ($result == NULL) SWIG_fail;
