@@ -39,14 +39,6 @@ int64_t rwl_check_integer(lua_State *L, int index, int64_t least, int64_t most)
     return (int64_t)number;
 }
 
-int rwl_push_future(lua_State *L, struct rwl_state *state, struct rw_future *future)
-{
-    struct rwl_box *box = rwl_push_box(L, state, RWL_FUTURE);
-
-    box->thing = future;
-    return 1;
-}
-
 bool rwl_is_awaitable(lua_State *L, struct rwl_state *state, int index)
 {
     struct rwl_box *box = lua_touserdata(L, index);

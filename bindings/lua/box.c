@@ -373,7 +373,9 @@ void rwl_push_handle(lua_State *L, struct rwl_state *state, const struct rw_valu
         }
     }
     if (rw_permit_of(value) != NULL) {
-        rwl_push_box(L, state, RWL_PERMIT)->thing = rw_object_ref(value->as.handle);
+        struct rwl_box *box = rwl_push_box(L, state, RWL_PERMIT);
+
+        box->thing = rw_object_ref(value->as.handle);
         return;
     }
     if (!rwl_push_foreign_handle(L, value)) {

@@ -110,9 +110,10 @@ static int chain(lua_State *L, combine *make, struct rw_future *(*call)(void *ar
     luaL_checktype(L, 2, LUA_TFUNCTION);
     luaL_argcheck(L, rwl_is_awaitable(L, state, 1), 1, "this future was awaited already");
     struct rwl_box *box = rwl_push_box(L, state, RWL_FUTURE);
+    box->thing = rwl_check_future(L, state, 1);
     lua_pushvalue(L, 2);
     struct rwl_native *function = rwl_native_new(L, state, false);
-    box->thing = make(loop, rwl_check_future(L, state, 1), call, drop_function, function);
+    box->thing = make(loop, box->thing, call, drop_function, function);
     return 1;
 }
 

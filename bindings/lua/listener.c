@@ -61,11 +61,11 @@ static void read_options(lua_State *L, int index, struct rw_listen_options *opti
     lua_pop(L, 4);
 }
 
-static int push_listener(lua_State *L, struct rwl_state *state, int status, int os_error,
-                         struct rw_listener *listener)
+static int fill(lua_State *L, struct rwl_state *state, struct rwl_box *box, int status, int os_error,
+                struct rw_listener *listener)
 {
     if (status == 0) {
-        rwl_push_box(L, state, RWL_LISTENER)->thing = listener;
+        box->thing = listener;
         return 1;
     }
     struct rw_value failure = status == RW_ERR_OS ? rw_failure_errno(os_error, "listen") : rw_failure(status);
@@ -81,9 +81,11 @@ static int tcp_listen(lua_State *L)
     struct rw_listener *listener = NULL;
 
     read_options(L, 3, &options);
-    int status =
-        rw_tcp_listen(rwl_need_loop(L, state), check_name(L, 1), check_port(L, 2), &options, &listener);
-    return push_listener(L, state, status, errno, listener);
+    const char *host = check_name(L, 1);
+    uint16_t port = check_port(L, 2);
+    struct rwl_box *box = rwl_push_box(L, state, RWL_LISTENER);
+    int status = rw_tcp_listen(rwl_need_loop(L, state), host, port, &options, &listener);
+    return fill(L, state, box, status, errno, listener);
 }
 
 static int unix_listen(lua_State *L)
@@ -93,8 +95,10 @@ static int unix_listen(lua_State *L)
     struct rw_listener *listener = NULL;
 
     read_options(L, 2, &options);
-    int status = rw_unix_listen(rwl_need_loop(L, state), check_name(L, 1), &options, &listener);
-    return push_listener(L, state, status, errno, listener);
+    const char *path = check_name(L, 1);
+    struct rwl_box *box = rwl_push_box(L, state, RWL_LISTENER);
+    int status = rw_unix_listen(rwl_need_loop(L, state), path, &options, &listener);
+    return fill(L, state, box, status, errno, listener);
 }
 
 static int socket_pair(lua_State *L)
@@ -107,7 +111,7 @@ static int socket_pair(lua_State *L)
     int status = rw_socket_pair(rwl_need_loop(L, state), &first, &second);
 
     if (status != 0) {
-        return push_listener(L, state, status, errno, NULL);
+        return fill(L, state, a, status, errno, NULL);
     }
     a->thing = first;
     b->thing = second;

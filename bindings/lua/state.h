@@ -406,8 +406,6 @@ int rwl_push_status(lua_State *L, struct rwl_state *state, int code);
  * function (which becomes a task). check gives the future for it; raises when it cannot. */
 bool rwl_is_awaitable(lua_State *L, struct rwl_state *state, int index);
 struct rw_future *rwl_check_future(lua_State *L, struct rwl_state *state, int index);
-/* Pushes a future box that takes `future`. Raises (the future is then dropped). */
-int rwl_push_future(lua_State *L, struct rwl_state *state, struct rw_future *future);
 
 /* A buffer that looks at `bytes` (taken). Raises on no memory. */
 int rwl_push_buffer(lua_State *L, struct rw_bytes *bytes);

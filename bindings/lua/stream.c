@@ -53,10 +53,14 @@ static int emit(lua_State *L)
     return lua_yield(L, 0);
 }
 
-static int push_stream(lua_State *L, struct rwl_state *state, struct rw_stream *stream)
+/* The box is there before the stream is made: nothing is lost when Lua has no memory for it. */
+static struct rwl_box *push_empty(lua_State *L, struct rwl_state *state)
 {
-    struct rwl_box *box = rwl_push_box(L, state, RWL_STREAM);
+    return rwl_push_box(L, state, RWL_STREAM);
+}
 
+static int fill(lua_State *L, struct rwl_box *box, struct rw_stream *stream)
+{
     box->thing = stream;
     return stream != NULL ? 1 : luaL_error(L, "not enough memory");
 }
@@ -66,10 +70,12 @@ static int make_generator(lua_State *L, struct rwl_state *state)
     struct rw_loop *loop = rwl_need_loop(L, state);
 
     lua_settop(L, 1);
+    struct rwl_box *box = push_empty(L, state);
+    lua_pushvalue(L, 1);
     rwl_push_method(L, state, emit, RWL_AWAITS_TRUE, "emit", NULL);
     struct rwl_coroutine *coroutine = rwl_coroutine_new(L, state, 1);
     coroutine->generator = true;
-    return push_stream(L, state, rw_stream_new(loop, &generator_vtable, coroutine));
+    return fill(L, box, rw_stream_new(loop, &generator_vtable, coroutine));
 }
 
 /* ---- sources ---- */
@@ -79,11 +85,14 @@ int rwl_stream_of_receiver(lua_State *L)
     struct rwl_state *state = rwl_state(L);
     struct rw_receiver *receiver = rwl_check(L, state, 1, RWL_RECEIVER);
 
-    return push_stream(L, state, rw_stream_of_channel(rwl_need_loop(L, state), receiver));
+    struct rwl_box *box = push_empty(L, state);
+
+    return fill(L, box, rw_stream_of_channel(rwl_need_loop(L, state), receiver));
 }
 
 static int stream_of_table(lua_State *L, struct rwl_state *state)
 {
+    struct rwl_box *box = push_empty(L, state);
     struct rw_list *list = rw_list_new(lua_rawlen(L, 1));
     int count = (int)lua_rawlen(L, 1);
     int status = list == NULL ? RW_ERR_NOMEM : 0;
@@ -99,7 +108,7 @@ static int stream_of_table(lua_State *L, struct rwl_state *state)
     struct rw_value value = rw_value_of_list(list);
     struct rw_stream *stream = rw_stream_of_list(rwl_need_loop(L, state), value.as.list);
     rw_value_drop(&value);
-    return push_stream(L, state, stream);
+    return fill(L, box, stream);
 }
 
 /* stream(function(emit) ... end), stream(rx), stream{...} */
@@ -123,7 +132,8 @@ static int interval(lua_State *L)
     int64_t period = rwl_check_duration(L, 1);
 
     luaL_argcheck(L, period > 0, 1, "a period above 0 expected");
-    return push_stream(L, state, rw_interval(rwl_need_loop(L, state), period));
+    struct rwl_box *box = push_empty(L, state);
+    return fill(L, box, rw_interval(rwl_need_loop(L, state), period));
 }
 
 /* ---- reading ---- */
@@ -209,10 +219,13 @@ static void drop_function(void *arg)
     rwl_native_unref(arg);
 }
 
-static struct rwl_native *check_function(lua_State *L, struct rwl_state *state, int index)
+/* The function of an adapter, once there is a box for the stream that will own it. */
+static struct rwl_native *check_function(lua_State *L, struct rwl_state *state, int index,
+                                         struct rwl_box **box)
 {
     luaL_checktype(L, index, LUA_TFUNCTION);
     rwl_check(L, state, 1, RWL_STREAM);
+    *box = push_empty(L, state);
     lua_pushvalue(L, index);
     return rwl_native_new(L, state, false);
 }
@@ -220,29 +233,30 @@ static struct rwl_native *check_function(lua_State *L, struct rwl_state *state, 
 static int stream_map(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rwl_native *function = check_function(L, state, 2);
+    struct rwl_box *box;
+    struct rwl_native *function = check_function(L, state, 2, &box);
 
-    return push_stream(L, state,
-                       rw_stream_map(take_stream(L, state, 1), call_function, drop_function, function));
+    return fill(L, box, rw_stream_map(take_stream(L, state, 1), call_function, drop_function, function));
 }
 
 static int stream_filter(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rwl_native *function = check_function(L, state, 2);
+    struct rwl_box *box;
+    struct rwl_native *function = check_function(L, state, 2, &box);
 
-    return push_stream(L, state,
-                       rw_stream_filter(take_stream(L, state, 1), call_with_clone, drop_function, function));
+    return fill(L, box, rw_stream_filter(take_stream(L, state, 1), call_with_clone, drop_function, function));
 }
 
 static int stream_buffered(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
     size_t limit = (size_t)rwl_check_integer(L, 2, 1, INT64_C(1) << 30);
-    struct rwl_native *function = check_function(L, state, 3);
+    struct rwl_box *box;
+    struct rwl_native *function = check_function(L, state, 3, &box);
 
-    return push_stream(
-        L, state, rw_stream_buffered(take_stream(L, state, 1), limit, call_as_task, drop_function, function));
+    return fill(L, box,
+                rw_stream_buffered(take_stream(L, state, 1), limit, call_as_task, drop_function, function));
 }
 
 static int stream_take(lua_State *L)
@@ -250,7 +264,9 @@ static int stream_take(lua_State *L)
     struct rwl_state *state = rwl_state(L);
     uint64_t count = (uint64_t)rwl_check_integer(L, 2, 0, INT64_C(1) << 52);
 
-    return push_stream(L, state, rw_stream_take(take_stream(L, state, 1), count));
+    struct rwl_box *box = push_empty(L, state);
+
+    return fill(L, box, rw_stream_take(take_stream(L, state, 1), count));
 }
 
 static int stream_chunks(lua_State *L)
@@ -258,7 +274,9 @@ static int stream_chunks(lua_State *L)
     struct rwl_state *state = rwl_state(L);
     size_t size = (size_t)rwl_check_integer(L, 2, 1, INT64_C(1) << 30);
 
-    return push_stream(L, state, rw_stream_chunks(take_stream(L, state, 1), size));
+    struct rwl_box *box = push_empty(L, state);
+
+    return fill(L, box, rw_stream_chunks(take_stream(L, state, 1), size));
 }
 
 /* merge(a, b, ...), as a function and as a method. */
@@ -274,10 +292,11 @@ static int stream_merge(lua_State *L)
         }
     }
     struct rw_stream **streams = rwl_new_userdata(L, (size_t)(count + 1) * sizeof(struct rw_stream *));
+    struct rwl_box *box = push_empty(L, state);
     for (int i = 0; i < count; i++) {
         streams[i] = take_stream(L, state, i + 1);
     }
-    return push_stream(L, state, rw_stream_merge(rwl_need_loop(L, state), streams, (size_t)count));
+    return fill(L, box, rw_stream_merge(rwl_need_loop(L, state), streams, (size_t)count));
 }
 
 const struct rwl_method rwl_stream_functions[] = {{"stream", new_stream, RWL_PLAIN},

@@ -10,7 +10,9 @@
 
 static void push_task(lua_State *L, struct rwl_state *state, struct rw_task *task)
 {
-    rwl_push_box(L, state, RWL_TASK)->thing = rw_task_ref(task);
+    struct rwl_box *box = rwl_push_box(L, state, RWL_TASK);
+
+    box->thing = rw_task_ref(task);
 }
 
 /* spawn({name = ...}, fn, ...): the name, which takes the table's place on the stack. */
