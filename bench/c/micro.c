@@ -180,18 +180,25 @@ static void spawn_batch(void *arg, size_t count)
 }
 
 struct yielding {
-    struct series series;
-    struct rw_yield yield;
+    struct rw_future base;
+    size_t left;
+    bool yielded;
 };
 
-static bool begin_yield(struct series *self, struct rw_context *cx)
+static enum rw_poll poll_yielding(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
 {
-    (void)cx;
-    rw_yield_init(&((struct yielding *)self)->yield);
-    return self->left-- > 0;
+    struct yielding *yielding = (struct yielding *)self;
+
+    for (; yielding->left > 0; yielding->left--) {
+        if (!rw_yield_passed(cx, &yielding->yielded)) {
+            return RW_PENDING;
+        }
+    }
+    *out = rw_nil();
+    return RW_READY;
 }
 
-SERIES(begin_yield, yielding, yield);
+static const struct rw_future_vtable yielding_vtable = {"yielding", 0, poll_yielding, NULL, drop_nothing};
 
 /* Spawns all that yield, then joins them. */
 struct crowd {
@@ -207,12 +214,13 @@ static bool begin_of_crowd(struct series *self, struct rw_context *cx)
     for (; crowd->spawned < YIELDERS; crowd->spawned++) {
         struct rw_future *future;
         struct rw_task *task =
-            rw_spawn_inline(cx->loop, &begin_yield_series, sizeof(struct yielding), NULL, &future);
+            rw_spawn_inline(cx->loop, &yielding_vtable, sizeof(struct yielding), NULL, &future);
 
         if (task == NULL) {
             fail("no task");
         }
-        series_init((struct series *)future, &begin_yield_series, self->left, NULL);
+        ((struct yielding *)future)->left = self->left;
+        ((struct yielding *)future)->yielded = false;
         crowd->tasks[crowd->spawned] = task;
     }
     if (crowd->joined == YIELDERS) {

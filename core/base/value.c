@@ -4,7 +4,8 @@
  *
  * Lists and maps nest to any depth, so dropping never recurses into them: a container whose last reference goes is
  * threaded onto a list of dead ones through its own memory, and a loop empties that list. Nothing is allocated to
- * free something. Natives and objects end by their own functions.
+ * free something. Natives and objects end by their own functions; objects that hold each other as values are ended in the same
+ * way once they lie deeper than DEPTH_MAX (docs/design/0008).
  */
 #include <ropewalk.h>
 #include <stdio.h>
@@ -32,6 +33,54 @@ struct rw_object *rw_object_ref(struct rw_object *object)
     return object;
 }
 
+/* How deep this thread is in ending objects from within the ends of others, and what is to be ended when it is out again. */
+static _Thread_local struct {
+    unsigned depth;
+    struct rw_object *dead;
+} ending;
+
+/* A dead object needs its count no more: there, and in the gap behind it, is room for a pointer. */
+enum { DEPTH_MAX = 16, LINK_AT = offsetof(struct rw_object, ref_count) };
+
+_Static_assert(LINK_AT + sizeof(struct rw_object *) <= sizeof(struct rw_object),
+               "a link fits where the count was");
+
+static void put_off(struct rw_object *object)
+{
+    RW_ASSERT(ending.depth == DEPTH_MAX);
+    memcpy((char *)object + LINK_AT, &ending.dead, sizeof ending.dead);
+    ending.dead = object;
+}
+
+static struct rw_object *take_put_off(void)
+{
+    struct rw_object *object = ending.dead;
+
+    RW_ASSERT(object != NULL);
+    memcpy(&ending.dead, (char *)object + LINK_AT, sizeof ending.dead);
+    object->ref_count = 0;
+    return object;
+}
+
+/* A channel in a channel in a channel: scripts decide how long such a chain is, so its end must not go by recursion alone.
+ * What is too deep waits until the outermost end is over. */
+static void end_object(struct rw_object *object)
+{
+    if (ending.depth == DEPTH_MAX) {
+        put_off(object);
+        return;
+    }
+    ending.depth++;
+    object->type->destroy(object);
+    while (ending.depth == 1 && ending.dead != NULL) {
+        struct rw_object *next = take_put_off();
+
+        next->type->destroy(next);
+    }
+    RW_ASSERT(ending.depth > 0);
+    ending.depth--;
+}
+
 void rw_object_unref(struct rw_object *object)
 {
     if (object == NULL) {
@@ -41,7 +90,7 @@ void rw_object_unref(struct rw_object *object)
     bool is_last = object->type->shared ? rwi_refs_give(&object->ref_count) : --object->ref_count == 0;
 
     if (is_last) {
-        object->type->destroy(object);
+        end_object(object);
     }
 }
 

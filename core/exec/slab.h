@@ -48,6 +48,7 @@ static inline void *rwi_slabs_alloc(struct rwi_slabs *slabs, size_t size)
 
         if (rwi_likely(block != NULL)) {
             slabs->free[rwi_slab_class(size)] = block->next;
+            __builtin_prefetch(block->next, 1); /* whoever is next would wait for it */
             slabs->live++;
             return block;
         }
@@ -64,6 +65,7 @@ static inline void *rwi_slabs_alloc_steps(struct rwi_slabs *slabs, size_t steps)
 
     if (rwi_likely(block != NULL)) {
         slabs->free[steps - 1] = block->next;
+        __builtin_prefetch(block->next, 1);
         slabs->live++;
         return block;
     }

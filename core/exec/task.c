@@ -186,8 +186,8 @@ static inline void leave_scope(struct rw_task *task)
     task->scope = NULL;
 }
 
-/* The one way into DONE. `value` is taken. */
-static void finish(struct rw_task *task, struct rw_value value)
+/* The one way into DONE. `value` is taken. Compiled into the run, where tasks end most. */
+static inline __attribute__((always_inline)) void finish(struct rw_task *task, struct rw_value value)
 {
     RW_ASSERT(task->state != RW_TASK_WAITING || task->job.next == NULL);
     RW_ASSERT(task->scope != NULL);
@@ -221,12 +221,19 @@ static void finish(struct rw_task *task, struct rw_value value)
     rwi_task_unref(task);
 }
 
+static __attribute__((noinline)) void end_unrun(struct rw_task *task, struct rw_value value)
+{
+    RW_ASSERT(rw_is_failure(&value));
+    RW_ASSERT(task->state != RW_TASK_DONE);
+    finish(task, value);
+}
+
 void rwi_task_kill(struct rw_task *task)
 {
     RW_ASSERT(task->object.ref_count > 0);
     RW_ASSERT(!rwi_task_is_running(task));
     RW_ASSERT(task->state != RW_TASK_DONE);
-    finish(task, rw_failure(RW_ERR_CANCELLED));
+    end_unrun(task, rw_failure(RW_ERR_CANCELLED));
 }
 
 static void wake_by_waker(void *data)
@@ -268,7 +275,7 @@ static void run_task(struct rw_job *job, struct rw_loop *loop)
     RW_ASSERT(task->loop == loop);
     set_state(task, RW_TASK_RUNNING);
     if (rwi_unlikely(is_still_born(task))) {
-        finish(task, rwi_cancel_failure(task));
+        end_unrun(task, rwi_cancel_failure(task));
         return;
     }
     if (rwi_unlikely(++task->polls == 0)) {
@@ -294,18 +301,18 @@ static void run_task(struct rw_job *job, struct rw_loop *loop)
 static inline void init_task(struct rw_task *task, struct rw_loop *loop, size_t future_steps)
 {
     RW_ASSERT(loop != NULL);
-    RW_ASSERT(future_steps <= UINT16_MAX);
+    RW_ASSERT(future_steps <= UINT8_MAX);
     task->job = (struct rw_job){NULL, run_task};
     task->object = (struct rw_object){&task_type, 2}; /* the caller's and the executor's */
     task->loop = loop;
     task->future = (struct rw_future *)(void *)(task + 1);
     task->polls = 0;
-    task->future_steps = (uint16_t)future_steps;
     task->state = RW_TASK_WAITING;
-    task->cancelled = false;
     task->effective = false;
+    task->cancelled = false;
     task->seen = false;
     task->unused = 0;
+    task->future_steps = (uint8_t)future_steps;
     task->out.joiners = NULL;
     task->extra = NULL;
     task->id = rwi_executor_of(loop)->next_id++;

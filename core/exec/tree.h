@@ -30,12 +30,12 @@ struct rw_task {
     struct rw_loop *loop;
     struct rw_future *future; /* NULL once done */
     uint32_t polls;           /* modulo 2^32: the rest is carried to `extra` */
-    uint16_t future_steps;    /* size of the future that lies behind the task, in RWI_SLAB_STEP */
     uint8_t state;            /* enum rw_task_state, or RWI_TASK_WOKEN */
+    bool effective;           /* cancelled by itself or by a scope around its awaits */
     bool cancelled : 1;       /* rw_task_cancel: level-triggered */
-    bool effective : 1;       /* cancelled by itself or by a scope around its awaits */
     bool seen : 1;            /* somebody has looked at the outcome */
-    uint8_t unused : 5;       /* so that the first byte of these is written as one */
+    uint8_t unused : 6;       /* so that these are written as one byte */
+    uint8_t future_steps;     /* size of the future that lies behind the task, in RWI_SLAB_STEP */
     union {
         struct rwi_list *joiners; /* until done: the first of a ring of join.c's, or NULL */
         struct rw_value value;    /* from then on */
@@ -64,8 +64,7 @@ void rwi_task_destroy(struct rw_task *task);
 static inline void rwi_task_unref(struct rw_task *task)
 {
     RW_ASSERT(task->object.ref_count > 0);
-    task->object.ref_count--;
-    if (task->object.ref_count == 0) {
+    if (--task->object.ref_count == 0) {
         rwi_task_destroy(task);
     }
 }

@@ -66,7 +66,7 @@ RW_API struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future,
                                 const struct rw_spawn_options *options);
 
 /* The largest future that may lie in its task. */
-#define RW_SPAWN_INLINE_MAX 65536
+#define RW_SPAWN_INLINE_MAX 4080
 
 /* Spawns a future of `size` bytes that lies in the task's own memory: one block for both, which lives until the last reference
  * to the task has gone. *future has its head made; the caller fills in the rest, before the next turn (it is not zeroed, and

@@ -36,6 +36,19 @@ RW_API struct rw_future *rw_yield_now(struct rw_loop *loop);
 RW_API void rw_sleep_init(struct rw_sleep *sleep, struct rw_loop *loop, int64_t deadline_ns);
 RW_API void rw_yield_init(struct rw_yield *yield);
 
+/* A yield inside a poll function of one's own, without a future: false at the first call, which has woken the task, so that
+ * the caller answers RW_PENDING; true at the next one. `*yielded` is false to begin with, and again after true. */
+static inline bool rw_yield_passed(struct rw_context *cx, bool *yielded)
+{
+    bool has_passed = *yielded;
+
+    *yielded = !has_passed;
+    if (!has_passed) {
+        rw_waker_wake(&cx->waker);
+    }
+    return has_passed;
+}
+
 /* Ends with what `future` (taken) ends with, or with RW_ERR_TIMEOUT when the deadline came first: then the future is asked
  * to cancel and polled to its end; a value that still arrives is delivered, not lost. */
 RW_API struct rw_future *rw_timeout(struct rw_loop *loop, struct rw_future *future, int64_t deadline_ns);

@@ -331,6 +331,48 @@ static void a_timeout_in_the_callers_memory_drops_what_it_was_given(void)
     world_end();
 }
 
+/* Yields by hand, as a poll function without futures does. */
+struct yielder {
+    struct rw_future base;
+    int left;
+    bool yielded;
+};
+
+static enum rw_poll poll_yielder(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
+{
+    struct yielder *yielder = (struct yielder *)self;
+
+    for (; yielder->left > 0; yielder->left--) {
+        if (!rw_yield_passed(cx, &yielder->yielded)) {
+            return RW_PENDING;
+        }
+        note("y%d", yielder->left);
+    }
+    *out = rw_nil();
+    return RW_READY;
+}
+
+static void drop_yielder(struct rw_future *self)
+{
+    note("dropped%d", ((struct yielder *)self)->left);
+}
+
+static const struct rw_future_vtable yielder_vtable = {"yielder", 0, poll_yielder, NULL, drop_yielder};
+
+static void a_poll_function_may_yield_without_a_future(void)
+{
+    struct yielder yielder = {.left = 3};
+
+    CHECK(world_begin());
+    rw_future_init(&yielder.base, &yielder_vtable);
+    rw_task_detach(rw_spawn(loop, &yielder.base, NULL));
+    rw_task_detach(script_spawn(steps, "s"));
+    run_all();
+    CHECK_TEXT(noted(), "s0 y3 s1 y2 s2 y1 dropped0");
+    CHECK(world_is_empty());
+    world_end();
+}
+
 static void time_futures_survive_a_failing_allocation(void)
 {
     struct rw_value out = rw_nil();
@@ -367,6 +409,7 @@ static const struct test tests[] = {
     TEST(a_cancel_from_outside_is_no_timeout),
     TEST(a_timeout_ends_what_cannot_be_asked_to_end),
     TEST(dropping_disarms_the_timer_in_every_state),
+    TEST(a_poll_function_may_yield_without_a_future),
     TEST(sleeps_and_yields_in_the_callers_memory_may_be_made_again_there),
     TEST(a_sleep_in_the_callers_memory_may_be_dropped_in_any_state),
     TEST(a_timeout_in_the_callers_memory_drops_what_it_was_given),
