@@ -274,7 +274,7 @@ static enum rw_poll poll_read(struct rw_future *self, struct rw_context *cx, str
     struct read_future *read = (struct read_future *)self;
     enum rw_poll poll;
 
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
     poll = poll_kind(read, cx, out);
@@ -292,8 +292,8 @@ static void drop_read(struct rw_future *self)
     struct rw_loop *loop = socket->loop;
 
     rwi_socket_leave_read(socket, read);
-    rw_loop_release(loop, read, sizeof *read + read->delimiter_size);
-    rw_socket_unref(socket);
+    rwi_loop_release(loop, read, sizeof *read + read->delimiter_size);
+    rwi_socket_unref(socket);
 }
 
 static const struct rw_future_vtable read_vtables[] = {
@@ -306,14 +306,15 @@ static const struct rw_future_vtable read_vtables[] = {
 static struct rw_future *new_read(struct rw_socket *socket, enum read_kind kind, size_t size,
                                   const void *delimiter, size_t delimiter_size)
 {
-    struct read_future *read = rw_loop_alloc(socket->loop, sizeof *read + delimiter_size);
+    struct read_future *read = rwi_loop_alloc(socket->loop, sizeof *read + delimiter_size);
 
     if (read == NULL) {
         return rw_failed(socket->loop, RW_ERR_NOMEM);
     }
     RW_ASSERT(delimiter_size <= DELIMITER_MAX);
     rw_future_init(&read->base, &read_vtables[kind]);
-    read->socket = rw_socket_ref(socket);
+    read->socket = socket;
+    socket->object.ref_count++;
     read->size = size;
     read->scanned = 0;
     read->kind = (uint8_t)kind;

@@ -94,4 +94,15 @@ int rwi_socket_shut(struct rw_socket *socket);
 
 bool rwi_socket_check(const struct rw_socket *socket);
 
+/* As rw_socket_unref, for operations, which are rarely the last to go. */
+static inline void rwi_socket_unref(struct rw_socket *socket)
+{
+    RW_ASSERT(socket->object.ref_count > 0);
+    if (rwi_likely(socket->object.ref_count > 1)) {
+        socket->object.ref_count--;
+    } else {
+        rw_socket_unref(socket);
+    }
+}
+
 #endif

@@ -319,7 +319,7 @@ static enum rw_poll poll_write(struct rw_future *self, struct rw_context *cx, st
     struct write_future *write = (struct write_future *)self;
     enum rw_poll poll;
 
-    if (!rw_budget_take(cx)) {
+    if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
     if (!write->queued && begin_write(write, out) != 0) {
@@ -344,8 +344,8 @@ static void drop_write(struct rw_future *self)
 
     leave_write(socket, &write->waiter);
     rw_value_drop(&write->data);
-    rw_loop_release(loop, write, sizeof *write);
-    rw_socket_unref(socket);
+    rwi_loop_release(loop, write, sizeof *write);
+    rwi_socket_unref(socket);
 }
 
 static const struct rw_future_vtable write_vtables[] = {
@@ -356,14 +356,15 @@ static const struct rw_future_vtable write_vtables[] = {
 
 static struct rw_future *new_write(struct rw_socket *socket, enum write_kind kind, struct rw_value data)
 {
-    struct write_future *write = rw_loop_alloc(socket->loop, sizeof *write);
+    struct write_future *write = rwi_loop_alloc(socket->loop, sizeof *write);
 
     if (write == NULL) {
         rw_value_drop(&data);
         return rw_failed(socket->loop, RW_ERR_NOMEM);
     }
     rw_future_init(&write->base, &write_vtables[kind]);
-    write->socket = rw_socket_ref(socket);
+    write->socket = socket;
+    socket->object.ref_count++;
     write->data = data;
     write->kind = (uint8_t)kind;
     write->queued = kind == WRITE_FLUSH;
