@@ -453,6 +453,7 @@ static PyMethodDef loop_methods[] = {
     {"time", loop_time, METH_NOARGS, "time() - the loop's clock in seconds."},
     {"create_task", FAST(rwp_loop_create_task), METH_VARARGS | METH_KEYWORDS,
      "create_task(coro, *, name=None, context=None) - spawn a coroutine; gives its Task."},
+    {"create_future", rwp_loop_create_future, METH_NOARGS, "create_future() - a Future of this loop."},
     {"set_task_factory", rwp_loop_set_task_factory, METH_O,
      "set_task_factory(factory) - what create_task calls; None: Task."},
     {"get_task_factory", rwp_loop_get_task_factory, METH_NOARGS,

@@ -129,7 +129,7 @@ static int exec_module(PyObject *module)
         rwp_op_init,      rwp_task_init,    rwp_scope_init,     rwp_future_init,   rwp_combine_init,
         rwp_gather_init,  rwp_channel_init, rwp_broadcast_init, rwp_stream_init,   rwp_adapter_init,
         rwp_sink_init,    rwp_socket_init,  rwp_listener_init,  rwp_blocking_init, rwp_sync_init,
-        rwp_inspect_init, rwp_lua_init,     rwp_transport_init, rwp_api_init,
+        rwp_inspect_init, rwp_lua_init,     rwp_transport_init, rwp_api_init,      rwp_loop_future_init,
     };
     struct rwp_state *state = rwp_state_of_module(module);
 

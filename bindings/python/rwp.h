@@ -154,6 +154,7 @@ struct rwp_state {
     PyTypeObject *fd_watch_type;
     PyTypeObject *transport_type;
     PyTypeObject *buffer_type;
+    PyTypeObject *loop_future_type; /* NULL: this Python's asyncio.Future cannot be inherited */
     PyTypeObject *lua_type;
     PyTypeObject *task_set_type; /* up to 3.13 */
     PyTypeObject *lua_object_type;
@@ -204,6 +205,7 @@ int rwp_loop_init(struct rwp_state *state);
 int rwp_handle_init(struct rwp_state *state);
 int rwp_watch_init(struct rwp_state *state);
 int rwp_transport_init(struct rwp_state *state);
+int rwp_loop_future_init(struct rwp_state *state);
 int rwp_op_init(struct rwp_state *state);
 int rwp_task_init(struct rwp_state *state);
 int rwp_scope_init(struct rwp_state *state);
@@ -348,6 +350,7 @@ PyObject *rwp_method_call_later(PyObject *self, PyObject *const *args, Py_ssize_
 PyObject *rwp_method_call_at(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
 PyObject *rwp_method_make_handle(PyObject *self, PyObject *const *args, Py_ssize_t count);
 PyObject *rwp_method_watch(PyObject *self, PyObject *args);
+PyObject *rwp_loop_create_future(PyObject *self, PyObject *unused);
 PyObject *rwp_method_transport(PyObject *self, PyObject *args);
 /* The loop ends: its transports are called no more. */
 void rwp_transports_end(struct rwp_loop *self);

@@ -8,7 +8,7 @@
  *
  * Invariant: the leaf is initialised anew for each await, and `awaiting` is what it waits for, or NULL for a turn.
  */
-#include "rwp.h"
+#include "rwp_loop_future.h"
 
 static struct rwp_wakeup *wakeup_of(struct rw_future *future)
 {
@@ -99,6 +99,9 @@ static int subscribe(struct rwp_task *self, PyObject *future)
     if (wakeup == NULL) {
         return -1;
     }
+    if (rwp_loop_future_check(state, future)) {
+        return rwp_loop_future_add(rwp_loop_future_of(future), wakeup, self->face.context);
+    }
     if (rwp_task_check(state, future)) {
         return rwp_task_add_callback(rwp_task_of(future), wakeup, NULL);
     }
@@ -114,6 +117,10 @@ void rwp_task_unsubscribe(struct rwp_task *self, PyObject *future)
     PyObject *answer;
 
     if (self->face.wakeup == NULL) {
+        return;
+    }
+    if (rwp_loop_future_check(state, future)) {
+        (void)rwp_loop_future_remove(rwp_loop_future_of(future), (PyObject *)self->face.wakeup);
         return;
     }
     if (rwp_task_check(state, future)) {
@@ -134,14 +141,44 @@ PyObject *rwp_task_bad_yield(const char *format, struct rwp_task *self, PyObject
     return rwp_exc_take();
 }
 
+static void refuse_yield(struct rwp_task *self, PyObject *future)
+{
+    PyErr_Format(PyExc_RuntimeError, "yield was used instead of yield from in task %R with %R",
+                 rwp_task_object(self), future);
+}
+
+static void refuse_loop(struct rwp_task *self, PyObject *future)
+{
+    PyErr_Format(PyExc_RuntimeError, "Task %R got Future %R attached to a different loop",
+                 rwp_task_object(self), future);
+}
+
+/* claim_future for what create_future makes. */
+static int claim_loop_future(struct rwp_task *self, struct rwp_loop_future *future)
+{
+    if (!future->blocking) {
+        refuse_yield(self, &future->head.ob_base);
+        return -1;
+    }
+    if ((PyObject *)future->loop != self->face.loop) {
+        refuse_loop(self, &future->head.ob_base);
+        return -1;
+    }
+    future->blocking = false;
+    return 1;
+}
+
 /* 1: it follows asyncio's protocol; 0: it does not; -1: RuntimeError raised. */
 static int claim_future(struct rwp_task *self, PyObject *future)
 {
     struct rwp_state *state = rwp_task_loop(self)->state;
-    PyObject *blocking = PyObject_GetAttr(future, state->names[RWP_N_BLOCKING]);
-    PyObject *loop;
+    PyObject *blocking, *loop;
     int is_true;
 
+    if (rwp_loop_future_check(state, future)) {
+        return claim_loop_future(self, rwp_loop_future_of(future));
+    }
+    blocking = PyObject_GetAttr(future, state->names[RWP_N_BLOCKING]);
     if (blocking == NULL || blocking == Py_None) {
         PyErr_Clear();
         Py_XDECREF(blocking);
@@ -150,8 +187,7 @@ static int claim_future(struct rwp_task *self, PyObject *future)
     is_true = PyObject_IsTrue(blocking);
     Py_DECREF(blocking);
     if (is_true <= 0) {
-        PyErr_Format(PyExc_RuntimeError, "yield was used instead of yield from in task %R with %R",
-                     rwp_task_object(self), future);
+        refuse_yield(self, future);
         return -1;
     }
     loop = PyObject_CallMethodNoArgs(future, state->names[RWP_N_GET_LOOP]);
@@ -159,8 +195,7 @@ static int claim_future(struct rwp_task *self, PyObject *future)
         PyErr_Clear();
     } else if (loop != self->face.loop) {
         Py_DECREF(loop);
-        PyErr_Format(PyExc_RuntimeError, "Task %R got Future %R attached to a different loop",
-                     rwp_task_object(self), future);
+        refuse_loop(self, future);
         return -1;
     }
     Py_XDECREF(loop);

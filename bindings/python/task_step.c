@@ -15,7 +15,7 @@
  * Two kinds of cancel meet here. Task.cancel() is an edge: asked of what is awaited now, or kept in must_cancel for the next
  * step. A scope's cancel is a level and lives in the core: it comes as the outcome of rw_task_await.
  */
-#include "rwp.h"
+#include "rwp_loop_future.h"
 
 static struct rwp_task *task_of_future(struct rw_future *future)
 {
@@ -193,10 +193,16 @@ static bool poll_op(struct rwp_task *self, struct rw_context *cx)
 static PyObject *exception_of_future(struct rwp_task *self)
 {
     struct rwp_state *state = rwp_task_loop(self)->state;
-    PyObject *result = rwp_task_check(state, self->face.awaiting)
-                           ? rwp_task_result(rwp_task_of(self->face.awaiting))
-                           : PyObject_CallMethodNoArgs(self->face.awaiting, state->names[RWP_N_RESULT]);
+    PyObject *awaited = self->face.awaiting;
+    PyObject *result;
 
+    if (rwp_loop_future_check(state, awaited)) {
+        result = rwp_loop_future_result(rwp_loop_future_of(awaited));
+    } else if (rwp_task_check(state, awaited)) {
+        result = rwp_task_result(rwp_task_of(awaited));
+    } else {
+        result = PyObject_CallMethodNoArgs(awaited, state->names[RWP_N_RESULT]);
+    }
     Py_XDECREF(result);
     return result == NULL ? rwp_exc_take() : NULL;
 }
