@@ -51,6 +51,7 @@ static void enter_and_call(struct rwp_handle *self)
 {
     PyObject *callback = Py_NewRef(self->callback);
     PyObject *context = Py_NewRef(self->context);
+    int64_t begun_ns = rwp_slow_begin(self->loop);
     PyObject *result;
 
     (void)rwp_loop_set_current(self->loop, NULL);
@@ -64,6 +65,7 @@ static void enter_and_call(struct rwp_handle *self)
         }
         Py_XDECREF(result);
     }
+    rwp_slow_end(self->loop, begun_ns, (PyObject *)self);
     Py_DECREF(context);
     Py_DECREF(callback);
 }

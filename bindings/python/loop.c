@@ -325,7 +325,8 @@ static void loop_dealloc(PyObject *op)
 
 /* ---- running ----------------------------------------------------------------------------------------------------------- */
 
-static int one_turn(struct rwp_loop *self)
+/* A program that runs the loop in short pieces must get its I/O too: the first turn of each looks at the kernel. */
+static int one_turn(struct rwp_loop *self, bool may_wait)
 {
     int ran;
 
@@ -333,7 +334,7 @@ static int one_turn(struct rwp_loop *self)
         rwp_raise(self->state, RW_ERR_DEADLOCK, NULL);
         return -1;
     }
-    ran = rw_loop_turn(self->loop, self->stopping ? 0 : RW_TURN_WAIT, 0);
+    ran = rw_loop_turn(self->loop, may_wait && !self->stopping ? RW_TURN_WAIT : 0, 0);
     self->entered = NULL;
     if (self->published != NULL && rwp_loop_publish(self) < 0) {
         return -1;
@@ -354,6 +355,7 @@ static PyObject *loop_run(PyObject *op, PyObject *unused)
 {
     struct rwp_loop *self = (struct rwp_loop *)op;
     struct rwp_loop *before = self->state->active;
+    bool may_wait = self->sim != NULL;
     int failed;
 
     (void)unused;
@@ -368,7 +370,8 @@ static PyObject *loop_run(PyObject *op, PyObject *unused)
     self->turning = true;
     do {
         self->state->active = self;
-        failed = one_turn(self);
+        failed = one_turn(self, may_wait);
+        may_wait = true;
     } while (failed == 0 && !self->stopping);
     self->turning = false;
     self->stopping = false;

@@ -330,6 +330,10 @@ void rwp_loop_report(struct rwp_loop *self, const char *message, const char *key
 /* Takes the exception that is set; when it must end the program it is kept for the end of the turn and true is returned. */
 bool rwp_loop_keep_exit(struct rwp_loop *self, PyObject *exception);
 
+/* Debug mode's watch on slow callbacks: frames whatever enters Python from a turn; `what` is named in the warning. */
+int64_t rwp_slow_begin(const struct rwp_loop *loop);
+void rwp_slow_end(struct rwp_loop *loop, int64_t begun_ns, PyObject *what);
+
 /* loop.call_soon(callback, *args): borrowed arguments; context NULL: a copy of the current. New reference to the handle. */
 PyObject *rwp_call_soon(struct rwp_loop *self, PyObject *callback, PyObject *const *args, Py_ssize_t count,
                         PyObject *context);

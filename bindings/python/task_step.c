@@ -304,7 +304,10 @@ static enum rw_poll poll_task(struct rw_future *future, struct rw_context *cx, s
         rw_waker_wake(&cx->waker);
         return RW_PENDING;
     }
+    int64_t begun_ns = rwp_slow_begin(loop);
+
     poll = run(self, cx, out);
+    rwp_slow_end(loop, begun_ns, rwp_task_object(self));
     if (poll == RW_READY && loop->published == rwp_task_object(self)) {
         (void)rwp_loop_publish(loop); /* asyncio keeps no task that is done */
     }

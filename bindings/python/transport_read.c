@@ -185,8 +185,12 @@ void rwp_transport_run_io(struct rw_job *job, struct rw_loop *loop)
     self->io_queued = false;
     Py_INCREF(rwp_transport_object(self));
     if (self->lost_count == 0 && !self->loop->closing) {
-        (void)rwp_loop_set_current(self->loop, NULL);
+        struct rwp_loop *entered = self->loop; /* its handles keep it; the transport may lose it */
+        int64_t begun_ns = rwp_slow_begin(entered);
+
+        (void)rwp_loop_set_current(entered, NULL);
         run_in_context(self, events);
+        rwp_slow_end(entered, begun_ns, rwp_transport_object(self));
     }
     rwp_transport_hold_or_release(self);
     Py_DECREF(rwp_transport_object(self));

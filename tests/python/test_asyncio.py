@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -198,6 +199,54 @@ async def datagrams() -> None:
     assert await got == b"dgram"
     transport.close()
     sender.close()
+
+
+@test
+def debug_mode_tells_of_slow_callbacks_and_tasks() -> None:
+    told: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(record.getMessage())
+
+    def slow_callback() -> None: ...
+
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        loop.slow_callback_duration = 0.0
+        loop.call_soon(slow_callback)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        loop.slow_callback_duration = 100.0
+
+    logger, keep = logging.getLogger("asyncio"), Keep()
+    logger.addHandler(keep)
+    logger.propagate = False
+    try:
+        rw.run(body(), debug=True)
+        assert any("Executing <Handle" in text and "slow_callback" in text for text in told), told
+        assert any("Executing <Task" in text for text in told), told
+        told.clear()
+        rw.run(body())
+        assert told == []
+    finally:
+        logger.removeHandler(keep)
+        logger.propagate = True
+
+
+@test
+def a_loop_that_runs_in_short_pieces_gets_its_input() -> None:
+    loop = rw.new_event_loop()
+    a, b = socket.socketpair()
+    got: list[bytes] = []
+    with a, b:
+        loop.add_reader(b, lambda: got.append(b.recv(10)))
+        a.send(b"x")
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        assert got == [b"x"]
+        loop.remove_reader(b)
+    loop.close()
 
 
 @test
