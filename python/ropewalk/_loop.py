@@ -187,7 +187,9 @@ class EventLoop(LoopBase, _Base):  # type: ignore[misc]  # LoopBase's methods re
 
     def _make_socket_transport(
         self, sock: Any, protocol: Any, waiter: Any = None, *, extra: Any = None, server: Any = None, **_: Any
-    ) -> SocketTransport:
+    ) -> asyncio.Transport:
+        if not isinstance(sock.fileno(), int):  # something that behaves like a socket, by its methods only
+            return super()._make_socket_transport(sock, protocol, waiter, extra=extra, server=server)  # type: ignore[misc,no-any-return]
         return self._transport_of(sock, protocol, waiter, extra, server)
 
     def _make_ssl_transport(
