@@ -7,6 +7,10 @@
  * a Lua error, so that generated wrappers can let go of what they hold.
  *
  * Invariant: nothing here keeps an argument that it was not told to take. */
+#define _GNU_SOURCE
+
+#include <dlfcn.h>
+
 #include "lua/state.h"
 
 #include <swig/ropewalk/lua.h>
@@ -362,6 +366,15 @@ bool rwl_push_foreign_handle(lua_State *L, const struct rw_value *value)
     return true;
 }
 
+static void api_keep_loaded(const void *address)
+{
+    Dl_info info;
+
+    if (dladdr(address, &info) != 0 && info.dli_fname != NULL) {
+        (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+    }
+}
+
 /* ---- the table ------------------------------------------------------------------------------------------------------------------- */
 
 static const struct rw_lua_api api = {
@@ -388,6 +401,7 @@ static const struct rw_lua_api api = {
     .to_timeout = api_to_timeout,
     .to_deadline = api_to_deadline,
     .add_type = api_add_type,
+    .keep_loaded = api_keep_loaded,
 };
 
 void rwl_open_api(lua_State *L)

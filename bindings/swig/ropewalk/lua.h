@@ -66,6 +66,9 @@ struct rw_lua_api {
     /* Seconds to nanoseconds, and to a deadline of the loop that many seconds from now. nil is RW_NEVER. */
     int (*to_timeout)(lua_State *L, int index, int64_t *out_ns);
     int (*to_deadline)(lua_State *L, int index, int64_t *out_ns);
+    /* Keeps the shared object around `address` loaded for good. A state that ends unloads its modules, while futures, objects
+     * and blocking jobs of theirs may still be at work on a loop that lives on. */
+    void (*keep_loaded)(const void *address);
     /* From here on values that are handles of `type` are pushed by `push`, which takes the object's reference and may raise. A
      * second call replaces the first. */
     void (*add_type)(lua_State *L, const struct rw_object_type *type,
@@ -115,6 +118,7 @@ static inline const struct rw_lua_api *ropewalk_require(lua_State *L)
         luaL_error(L, "the module 'ropewalk' of this state is none that C modules can use");
     }
     ropewalk_fits(L, api);
+    api->keep_loaded(&ropewalk_table);
     return api;
 }
 
