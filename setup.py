@@ -87,7 +87,7 @@ class BuildPackage(build_py):
 
 
 def extension() -> Extension:
-    cflags = ["-std=gnu11", "-O2", "-g", "-fvisibility=hidden", "-pthread"]
+    cflags = ["-std=gnu11", "-O2", "-g", "-fvisibility=hidden", "-fno-semantic-interposition", "-pthread"]
     ldflags = ["-pthread", "-Wl,--version-script=" + str(ROOT / "tools" / "module.map")]
     macros: list[tuple[str, str | None]] = [("RW_CHECK_LEVEL", "1")]
     files = sources("core/**/*.c", "bindings/*.c", "bindings/python/*.c")
