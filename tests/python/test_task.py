@@ -7,6 +7,7 @@ import asyncio
 import contextvars
 import gc
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import ropewalk as rw
@@ -22,6 +23,39 @@ async def give(value: Any, turns: int = 1) -> Any:
 async def fail(error: BaseException) -> None:
     await rw.yield_now()
     raise error
+
+
+@test
+async def cancelling_reaches_a_task_that_only_gives_up_turns() -> None:
+    async def spin(give_up: Callable[[], Any]) -> None:
+        while True:
+            await give_up()
+
+    for give_up in (rw.yield_now, lambda: rw.sleep(0), lambda: asyncio.sleep(0)):
+        task = rw.spawn(spin(give_up))
+        for _ in range(3):
+            await rw.yield_now()
+        task.cancel("enough")
+        for _ in range(20):
+            if task.done():
+                break
+            await rw.yield_now()
+        assert task.cancelled()
+    seen: list[str] = []
+
+    async def stubborn() -> None:
+        try:
+            await rw.yield_now()
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+        await rw.yield_now()
+        seen.append("went on")
+
+    task = rw.spawn(stubborn())
+    await rw.yield_now()
+    task.cancel()
+    await task
+    assert seen == ["cancelled", "went on"]
 
 
 @test
