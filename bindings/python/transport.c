@@ -292,8 +292,10 @@ static PyType_Slot transport_slots[] = {
     {0, NULL},
 };
 
+/* Mutable, as its base is: from 3.14 on an immutable type may not have a mutable base. */
 static PyType_Spec transport_spec = {"ropewalk._ropewalk.SocketTransport", sizeof(struct rwp_transport), 0,
-                                     RWP_TYPE_FLAGS | Py_TPFLAGS_HAVE_GC, transport_slots};
+                                     (RWP_TYPE_FLAGS & ~Py_TPFLAGS_IMMUTABLETYPE) | Py_TPFLAGS_HAVE_GC,
+                                     transport_slots};
 
 int rwp_transport_init(struct rwp_state *state)
 {
