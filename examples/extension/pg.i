@@ -8,16 +8,10 @@
 %module pg
 
 %include "ropewalk.i"
-%include <exception.i>
 
 %{
 #include "pg.h"
 %}
-
-/* SWIG lets None and nil through as NULL. */
-%typemap(check) const char * {
-    if ($1 == NULL) SWIG_exception(SWIG_TypeError, "$symname() needs a text");
-}
 
 %ropewalk_object(pg_connection, pg_connection_type)
 %rename(Connection) pg_connection;

@@ -99,6 +99,8 @@ end
 t.plain("bytes are not copied and text is text", function()
   t.equal(kit.sum_bytes("\1\2\255"), 258)
   t.equal(kit.text_size("a\0b"), 3)
+  t.raises("bad argument #2 to 'failure' (a string expected, got nil)", kit.failure, -8, nil)
+  t.raises("bad argument #2 to 'failure' (a string expected, got table)", kit.failure, -8, {})
   t.raises("a string expected, got number", kit.text_size, 3)
   t.raises("a string or a buffer expected, got table", kit.sum_bytes, {})
 end)

@@ -98,6 +98,8 @@ async def bytes_are_not_copied_and_text_is_text() -> None:
     expect_raises(TypeError, kit.sum_bytes, "text")
     assert kit.text_size("äö\0") == 5
     expect_raises(TypeError, kit.text_size, b"bytes")
+    expect_raises(TypeError, kit.failure, -8, None, match="expected a str, not None")
+    expect_raises(TypeError, kit.failure, -8, b"bytes")
 
 
 @test

@@ -82,7 +82,7 @@ test("parameters go as what they are", 1, function(c)
   t.equal(ask(c, "select 1", {}), 1)
   t.raises("parameter 1: PostgreSQL cannot be given a list", c.query, c, "select $1", { { 1 } })
   t.raises("the parameters are a map, not a list", c.query, c, "select $1", { name = 1 })
-  t.raises("text", c.query, c, nil)
+  t.raises("a string expected, got nil", c.query, c, nil)
 end)
 
 test("an error of the server is raised with its SQLSTATE", 1, function(c)

@@ -196,6 +196,15 @@ static void ropewalk_prepare(lua_State *L, int table)
     $1 = ($1_ltype)lua_tolstring(L, $input, &$2);
 }
 
+/* SWIG's own takes nil for NULL, which no function here expects. */
+%typemap(in) const char * {
+    if (!lua_isstring(L, $input)) {
+        ropewalk_expected(L, "$symname", $input, "a string");
+        SWIG_fail;
+    }
+    $1 = ($1_ltype)lua_tostring(L, $input);
+}
+
 %typemap(out) struct rw_bytes * ""
 %typemap(ret) struct rw_bytes * { return ropewalk_api->push_buffer(L, $1); }
 
