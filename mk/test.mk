@@ -209,6 +209,11 @@ $(FUZZERS:%=fuzz-%): fuzz-%: build/fuzz/%
 	    $(wildcard $(CURDIR)/tests/fuzz/corpus/$*) > $*.log 2>&1 || { tail -n 40 $*.log; exit 1; }
 	@tail -n 8 build/fuzz/$*.log
 
+# CPython's own tests of asyncio on our loop, where that Python ships them; minutes long.
+.PHONY: conformance
+conformance: python-release-3.13
+	$(subst ~, ,$(call python_env,3.13)) $(PYTHON_3.13) tests/python/conformance.py $(CONFORMANCE)
+
 # Ten times the seeds of test-sim.
 soak:
 	$(MAKE) test-sim SEEDS=100000
@@ -217,4 +222,5 @@ soak:
 #: test-core test-lua test-python test-cases test-ext test-sim test-san test-tools    one part of it
 #: test-matrix    the suites in a Debian forky root that tools/matrix.sh makes
 #: fuzz           each fuzzer for FUZZ_SECONDS (600)
+#: conformance    CPython 3.13's tests of asyncio on our loop; CONFORMANCE=test_events for one module
 #: soak           the simulations with ten times the seeds of test-sim
