@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Make the table of functions, through which modules reach the library that runs, from the public headers.
 
-bindings/swig/table.txt gives the order: a position once given is kept for good, new functions go to its end. From it
-and the prototypes come three files:
+bindings/swig/table.txt gives the order: a position once given is kept for good, new functions go to its end. It also
+gives the sizes of the structs that cross, which only another version of the table may change. From it and the
+prototypes come three files:
 
     ropewalk/table.h     struct rw_table, whose members have the types of the functions
     ropewalk/module.c    every rw_ function as a call through the table, for one file of a module to include
@@ -89,9 +90,21 @@ def functions() -> dict[str, Function]:
     return found
 
 
+def structs() -> list[str]:
+    """All structs that the public headers define."""
+    headers = sorted((ROOT / "include" / "ropewalk").glob("*.h"))
+    return [name for path in headers for name in re.findall(r"^struct (rw_\w+) \{", Source(path).code, re.MULTILINE)]
+
+
 def ordered_names() -> list[str]:
     lines = ORDER.read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
+    return [line for line in lines if line and not line.startswith(("#", "struct "))]
+
+
+def struct_sizes() -> list[tuple[str, int]]:
+    """Those structs, with their bytes where pointers have 64 bits."""
+    found = re.findall(r"^struct (\w+) (\d+)$", ORDER.read_text(encoding="utf-8"), re.MULTILINE)
+    return [(name, int(size)) for name, size in found]
 
 
 def complaints(found: dict[str, Function], names: list[str]) -> list[str]:
@@ -99,6 +112,8 @@ def complaints(found: dict[str, Function], names: list[str]) -> list[str]:
     said += [
         f"{name} is in table.txt, but in no header: a position is kept for good" for name in names if name not in found
     ]
+    sized = {name for name, _ in struct_sizes()}
+    said += [f"struct {name} is not in table.txt: add it with its size" for name in structs() if name not in sized]
     said += [
         f"{name} is not in table.txt: add it at the end" for name in found if name not in names and name not in VARIADIC
     ]
@@ -113,7 +128,8 @@ def table_header(listed: list[Function]) -> str:
  *
  * A module that is loaded into a scripting host is compiled with ROPEWALK_MODULE and includes ropewalk/module.c once:
  * its rw_ functions then call through `ropewalk_table`, which ropewalk/python.h or ropewalk/lua.h sets when the module
- * is imported. Members are only ever added at the end: a module made for an older table works with a newer library.
+ * is imported. Members are only ever added at the end, and the structs of the headers keep their sizes: a module made
+ * for an older table works with a newer library.
  */
 {NOTE}#ifndef ROPEWALK_TABLE_H
 #define ROPEWALK_TABLE_H
@@ -186,11 +202,19 @@ RW_END_DECLS
 
 def library_source(listed: list[Function]) -> str:
     members = "\n".join(f"    .{f.member} = {f.name}," for f in listed)
+    sizes = "\n".join(
+        f'_Static_assert(sizeof(struct {name}) == {size}, "struct {name} has another size: so must RW_TABLE_VERSION");'
+        for name, size in struct_sizes()
+    )
     return f"""/* SPDX-License-Identifier: MIT
  *
  * core_table.c - the table of the library's functions.
  */
 {NOTE}#include <ropewalk/table.h>
+
+#if UINTPTR_MAX == UINT64_MAX
+{sizes}
+#endif
 
 static const struct rw_table table = {{
     .table_version = RW_TABLE_VERSION,

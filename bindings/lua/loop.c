@@ -173,29 +173,12 @@ static int stats(lua_State *L)
     struct rw_stats stats;
 
     rw_stats(rwl_need_loop(L, rwl_state(L)), &stats);
-    const struct {
-        const char *name;
-        uint64_t count;
-    } counters[] = {
-        {"turns", stats.turns},
-        {"polls", stats.polls},
-        {"tasks_spawned", stats.tasks_spawned},
-        {"tasks_live", stats.tasks_live},
-        {"jobs_run", stats.jobs_run},
-        {"timers_armed", stats.timers_armed},
-        {"timers_fired", stats.timers_fired},
-        {"wakes_remote", stats.wakes_remote},
-        {"fds_open", stats.fds_open},
-        {"objects_live", stats.objects_live},
-        {"futures_live", stats.futures_live},
-        {"blocking_live", stats.blocking_live},
-        {"budget_yields", stats.budget_yields},
-    };
     lua_newtable(L);
-    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
-        lua_pushinteger(L, (lua_Integer)counters[i].count);
-        lua_setfield(L, -2, counters[i].name);
-    }
+#define ADD(name, text)                                                                                      \
+    lua_pushinteger(L, (lua_Integer)stats.name);                                                             \
+    lua_setfield(L, -2, #name);
+    RW_STATS(ADD)
+#undef ADD
     return 1;
 }
 

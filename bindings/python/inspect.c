@@ -27,12 +27,11 @@ static PyObject *module_stats(PyObject *module, PyObject *unused)
     }
     rw_stats(loop->loop, &stats);
     dict = PyDict_New();
-#define ADD(name) (dict != NULL && add_number(dict, #name, stats.name) == 0)
-    if (!(ADD(turns) && ADD(polls) && ADD(tasks_spawned) && ADD(tasks_live) && ADD(jobs_run) &&
-          ADD(timers_armed) && ADD(timers_fired) && ADD(wakes_remote) && ADD(fds_open) && ADD(objects_live) &&
-          ADD(futures_live) && ADD(blocking_live) && ADD(budget_yields))) {
-        Py_CLEAR(dict);
+#define ADD(name, text)                                                                                      \
+    if (dict != NULL && add_number(dict, #name, stats.name) < 0) {                                           \
+        Py_CLEAR(dict);                                                                                      \
     }
+    RW_STATS(ADD)
 #undef ADD
     return dict;
 }

@@ -56,21 +56,27 @@ enum rw_events { RW_READABLE = 1, RW_WRITABLE = 2, RW_HANGUP = 4 };
 struct rw_watch;
 struct rw_handle;
 
-/* Counters; always on. */
+/* Counters; always on. RW_STATS is the single source: the struct, and what rw.stats() gives in every language, are made from it.
+ * X(name, what it counts) */
+#define RW_STATS(X)                                                                                          \
+    X(turns, "turns of the loop")                                                                            \
+    X(polls, "times a task was run")                                                                         \
+    X(tasks_spawned, "tasks made")                                                                           \
+    X(tasks_live, "tasks that are not done")                                                                 \
+    X(jobs_run, "jobs run beside tasks")                                                                     \
+    X(timers_armed, "timers armed now")                                                                      \
+    X(timers_fired, "timers that fired")                                                                     \
+    X(wakes_remote, "wakes and cancels from other threads")                                                  \
+    X(fds_open, "sources in the reactor now")                                                                \
+    X(objects_live, "channel ends, promises, streams, scopes ... made and not yet gone")                     \
+    X(futures_live, "blocks of the loop's memory given out now")                                             \
+    X(blocking_live, "jobs on blocking pools now")                                                           \
+    X(budget_yields, "times a task ran out of its budget")
+
 struct rw_stats {
-    uint64_t turns;
-    uint64_t polls; /* times a task was run */
-    uint64_t tasks_spawned;
-    uint64_t tasks_live;
-    uint64_t jobs_run;
-    uint64_t timers_armed; /* now */
-    uint64_t timers_fired;
-    uint64_t wakes_remote;  /* from other threads */
-    uint64_t fds_open;      /* sources in the reactor now */
-    uint64_t objects_live;  /* channel ends, promises, streams, scopes ... made and not yet gone */
-    uint64_t futures_live;  /* blocks of slab memory given out now */
-    uint64_t blocking_live; /* jobs on blocking pools now */
-    uint64_t budget_yields; /* times a task ran out of its budget */
+#define RW_STATS_FIELD(name, text) uint64_t name;
+    RW_STATS(RW_STATS_FIELD)
+#undef RW_STATS_FIELD
 };
 
 RW_BEGIN_DECLS
