@@ -2,6 +2,8 @@
 #
 # lua.mk - the Lua modules, one per Lua ABI. No liblua is linked in: a module's Lua symbols come from its host.
 #
+# A module stays in memory when its state has closed it: a thread that completes a future may still be on its way out of it.
+#
 # Two variants: `release` in build/lua/<abi>, `asan` in build/asan/lua/<abi>.
 
 HOST_SRC := $(sort $(wildcard bindings/*.c))
@@ -30,7 +32,7 @@ $(lua_dir_$(1))/$(2)/obj/%.o: bindings/lua/%.c build/config.mk build/kit/stamp
 $(lua_dir_$(1))/$(2)/ropewalk/core.so: $$(call lua_objects,$(1),$(2)) $$(HOST_SRC:%.c=build/$(1)/%.o) \
     build/$(1)/libropewalk.a tools/module.map
 	@mkdir -p $$(@D)
-	$$(LINK) -shared -o $$@ -Wl,--version-script=tools/module.map $$(filter %.o %.a,$$^) $$(LDFLAGS_$(1)) $$(CORE_LIBS)
+	$$(LINK) -shared -o $$@ -Wl,-z,nodelete -Wl,--version-script=tools/module.map $$(filter %.o %.a,$$^) $$(LDFLAGS_$(1)) $$(CORE_LIBS)
 -include $$(patsubst %.o,%.d,$$(call lua_objects,$(1),$(2)))
 endef
 $(foreach abi,$(LUAS),$(foreach variant,release asan,$(eval $(call lua_module,$(variant),$(abi)))))
