@@ -4,6 +4,7 @@
 Environment:
   ROPEWALK_LUA    5.4, luajit or none: the Lua that ropewalk.Lua() makes. Without it the first of these that
                   pkg-config finds is taken; naming one that is not there is an error.
+  ROPEWALK_CHECK_LEVEL    3: a checked build, for people who write modules (docs/extending.md).
 """
 
 import os
@@ -89,7 +90,10 @@ class BuildPackage(build_py):
 def extension() -> Extension:
     cflags = ["-std=gnu11", "-O2", "-g", "-fvisibility=hidden", "-fno-semantic-interposition", "-pthread"]
     ldflags = ["-pthread", "-Wl,--version-script=" + str(ROOT / "tools" / "module.map")]
-    macros: list[tuple[str, str | None]] = [("RW_CHECK_LEVEL", "1")]
+    level = os.environ.get("ROPEWALK_CHECK_LEVEL", "1")
+    if level not in ("1", "2", "3"):
+        raise SystemExit(f"ROPEWALK_CHECK_LEVEL is {level!r}: 1 (release), 2 or 3 (all checks)")
+    macros: list[tuple[str, str | None]] = [("RW_CHECK_LEVEL", level)]
     files = sources("core/**/*.c", "bindings/*.c", "bindings/python/*.c")
     files.append(str((KIT / "core_table.c").relative_to(ROOT)))
     lua = find_lua()

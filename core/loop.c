@@ -58,6 +58,7 @@ struct rw_loop *rwi_loop_new_on(const struct rwi_sys *sys, const struct rw_loop_
     if (rwi_reactor_init(&loop->reactor, sys, loop->inbox) != 0) {
         goto fini_executor;
     }
+    loop->executor.slabs.births = RW_CHECK_LEVEL >= 3 ? rwi_births_new(rwi_is_public) : NULL;
     loop->executor.outside = &loop->reactor;
     loop->executor.sys = sys;
     loop->executor.blocking_threads = options->blocking_threads;
@@ -92,6 +93,7 @@ void rwi_loop_bury(struct rw_loop *loop)
     if (loop->executor.stats.objects_live > 0 || loop->executor.slabs.live > 0) {
         return;
     }
+    rwi_births_free(loop->executor.slabs.births);
     rwi_executor_fini(&loop->executor);
     rwi_inbox_unref(loop->inbox);
     rwi_mem_free(loop, sizeof *loop);
@@ -148,6 +150,9 @@ void rw_loop_free(struct rw_loop *loop)
     loop->executor.pool = NULL;
     rwi_reactor_fini(&loop->reactor);
     rwi_inbox_close(loop->inbox);
+    if (!loop->forked) {
+        rwi_births_report(loop->executor.slabs.births);
+    }
     loop->executor.zombie = true;
     rwi_loop_bury(loop);
 }

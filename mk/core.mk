@@ -28,7 +28,9 @@ build/kit/stamp: tools/make_table.py tools/csource.py bindings/swig/table.txt in
 $(KIT_FILES): build/kit/stamp ;
 
 VARIANTS := release checked asan tsan
-CFLAGS_release := -O2 -g -DRW_CHECK_LEVEL=1
+# CHECK_LEVEL=3 makes a checked build for people who write modules (docs/extending.md).
+CHECK_LEVEL ?= 1
+CFLAGS_release := -O2 -g -DRW_CHECK_LEVEL=$(CHECK_LEVEL)
 CFLAGS_checked := -O1 -g -DRW_CHECK_LEVEL=3
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DRW_CHECK_LEVEL=3
 CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DRW_CHECK_LEVEL=3

@@ -42,17 +42,18 @@ build/bench/bare-%: bench/lua/bare.c bench/c/bench.h
 
 # Calls through SWIG's wrappers, and written by hand: the first SWIG, the first Python, every Lua.
 KIT_BENCH_PYTHON := $(firstword $(PYTHONS))
+KIT_BENCH_SRC := tests/ext/kit.c tests/ext/kit_misuse.c
 KIT_BENCH_CC = $(COMPILE:$(CCACHE)=) -std=gnu11 -O2 -g -fPIC -shared -w -DROPEWALK_MODULE -Ibuild/kit/include -Itests/ext
-build/bench/kit/_kit$(PYTHON_$(KIT_BENCH_PYTHON)_SUFFIX): build/ext/$(firstword $(SWIGS))/gen/kit_python.c tests/ext/kit.c
+build/bench/kit/_kit$(PYTHON_$(KIT_BENCH_PYTHON)_SUFFIX): build/ext/$(firstword $(SWIGS))/gen/kit_python.c $(KIT_BENCH_SRC)
 	@mkdir -p $(@D) && cp build/ext/$(firstword $(SWIGS))/gen/kit.py $(@D)/
 	$(KIT_BENCH_CC) $(PYTHON_$(KIT_BENCH_PYTHON)_CFLAGS) -o $@ $(filter %.c,$^) -pthread
-build/bench/kit/byhand$(PYTHON_$(KIT_BENCH_PYTHON)_SUFFIX): bench/kit/byhand_python.c tests/ext/kit.c build/kit/include.stamp
+build/bench/kit/byhand$(PYTHON_$(KIT_BENCH_PYTHON)_SUFFIX): bench/kit/byhand_python.c $(KIT_BENCH_SRC) build/kit/include.stamp
 	@mkdir -p $(@D)
 	$(KIT_BENCH_CC) $(PYTHON_$(KIT_BENCH_PYTHON)_CFLAGS) -o $@ $(filter %.c,$^) -pthread
-build/bench/kit/lua-%/kit.so: build/ext/$(firstword $(SWIGS))/gen/kit_lua.c tests/ext/kit.c
+build/bench/kit/lua-%/kit.so: build/ext/$(firstword $(SWIGS))/gen/kit_lua.c $(KIT_BENCH_SRC)
 	@mkdir -p $(@D)
 	$(KIT_BENCH_CC) $(LUA_$*_CFLAGS) -o $@ $(filter %.c,$^) -pthread
-build/bench/kit/lua-%/byhand.so: bench/kit/byhand_lua.c tests/ext/kit.c build/kit/include.stamp
+build/bench/kit/lua-%/byhand.so: bench/kit/byhand_lua.c $(KIT_BENCH_SRC) build/kit/include.stamp
 	@mkdir -p $(@D)
 	$(KIT_BENCH_CC) $(LUA_$*_CFLAGS) -o $@ $(filter %.c,$^) -pthread
 BENCH_KIT := $(if $(SWIGS),$(foreach name,_kit byhand,build/bench/kit/$(name)$(PYTHON_$(KIT_BENCH_PYTHON)_SUFFIX)) \

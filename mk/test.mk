@@ -147,11 +147,17 @@ suites:
 
 ASAN_LUA := $(filter 5.4,$(LUAS))
 ASAN_PYTHON := $(filter 3.11,$(PYTHONS))
+ASAN_SWIG := $(firstword $(SWIGS))
 ASAN_RUNTIME := $(foreach name,asan stdc++,$(shell $(CC) -print-file-name=lib$(name).so))
 asan_preload = LD_PRELOAD="$(subst $(eval ) ,~,$(ASAN_RUNTIME))"
+# $(1) version, $(2) a directory of modules in front of the package's, or nothing
+asan_lua_env = $(SANITIZER_ENV)~$(subst LUA_CPATH=",LUA_CPATH="$(2),$(subst build/lua,build/asan/lua,$(call lua_env,$(1))))~$(asan_preload)
+asan_python_env = ASAN_OPTIONS=detect_leaks=0~PYTHONMALLOC=malloc~$(subst PYTHONPATH=,PYTHONPATH=$(2),$(subst build/python,build/asan/python,$(call python_env,$(1))))~$(asan_preload)
 asan_host_lines = \
-    $(foreach abi,$(ASAN_LUA),$(foreach test,$(LUA_TESTS) tests/cases/run_cases.lua,lua-$(abi)-asan/$(basename $(notdir $(test)))~|~300~|~$(SANITIZER_ENV)~$(subst build/lua,build/asan/lua,$(call lua_env,$(abi)))~$(asan_preload)~$(LUA_$(abi))~$(test))) \
-    $(foreach version,$(ASAN_PYTHON),$(foreach test,$(PYTHON_TESTS) -m~ropewalk.harness~tests/cases,python-$(version)-asan/$(basename $(notdir $(test)))~|~300~|~ASAN_OPTIONS=detect_leaks=0~PYTHONMALLOC=malloc~$(subst build/python,build/asan/python,$(call python_env,$(version)))~$(asan_preload)~$(PYTHON_$(version))~$(test)))
+    $(foreach abi,$(ASAN_LUA),$(foreach test,$(LUA_TESTS) tests/cases/run_cases.lua,lua-$(abi)-asan/$(basename $(notdir $(test)))~|~300~|~$(call asan_lua_env,$(abi))~$(LUA_$(abi))~$(test))) \
+    $(foreach version,$(ASAN_PYTHON),$(foreach test,$(PYTHON_TESTS) -m~ropewalk.harness~tests/cases,python-$(version)-asan/$(basename $(notdir $(test)))~|~300~|~$(call asan_python_env,$(version))~$(PYTHON_$(version))~$(test))) \
+    $(foreach abi,$(ASAN_LUA),ext-lua-$(abi)-asan/checked~|~300~|~$(call asan_lua_env,$(abi),build/ext/$(ASAN_SWIG)/lua-$(abi)/?.so;)~$(LUA_$(abi))~tests/ext/checked.lua) \
+    $(foreach version,$(ASAN_PYTHON),ext-python-$(version)-asan/checked~|~300~|~$(call asan_python_env,$(version),build/ext/$(ASAN_SWIG)/python-$(version):)~$(PYTHON_$(version))~tests/ext/checked.py)
 
 # ---- what must be built before each list -----------------------------------------------------------------------------
 
@@ -165,7 +171,7 @@ built-ext: ext-modules
 built-sim: $(SIM_PROGRAM)
 built-san-core: $(foreach variant,asan tsan,$(foreach top,$(UNIT_TOPS) cases,$(call programs,$(variant),$(top))))
 built-san-hosts: $(foreach abi,$(ASAN_LUA),build/asan/lua/$(abi)/ropewalk/core.so) \
-    $(foreach version,$(ASAN_PYTHON),python-asan-$(version))
+    $(foreach version,$(ASAN_PYTHON),python-asan-$(version)) ext-modules
 built-tools: all lua python
 
 # ---- targets -----------------------------------------------------------------------------------------------------------

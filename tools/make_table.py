@@ -202,6 +202,7 @@ RW_END_DECLS
 
 def library_source(listed: list[Function]) -> str:
     members = "\n".join(f"    .{f.member} = {f.name}," for f in listed)
+    functions = "\n".join(f"        (void (*)(void)){f.name}," for f in listed)
     sizes = "\n".join(
         f'_Static_assert(sizeof(struct {name}) == {size}, "struct {name} has another size: so must RW_TABLE_VERSION");'
         for name, size in struct_sizes()
@@ -211,6 +212,8 @@ def library_source(listed: list[Function]) -> str:
  * core_table.c - the table of the library's functions.
  */
 {NOTE}#include <ropewalk/table.h>
+
+#include "exec/births.h"
 
 #if UINTPTR_MAX == UINT64_MAX
 {sizes}
@@ -225,6 +228,20 @@ static const struct rw_table table = {{
 const struct rw_table *rw_table(void)
 {{
     return &table;
+}}
+
+bool rwi_is_public(const void *function)
+{{
+    static void (*const functions[])(void) = {{
+{functions}
+    }};
+
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {{
+        if ((uintptr_t)functions[i] == (uintptr_t)function) {{
+            return true;
+        }}
+    }}
+    return false;
 }}
 """
 

@@ -66,17 +66,17 @@ static struct rw_loop *api_loop(lua_State *L, const char *name)
 {
     struct rwl_state *state = state_at(L);
 
-    (void)name;
-    if (state == NULL) {
-        return NULL;
+    if (state != NULL && state->loop != NULL) {
+        return state->loop;
     }
-    if (state->loop == NULL) {
+    if (state != NULL) {
         lua_pushcfunction(L, need_loop);
-        if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
-            return NULL;
+        if (lua_pcall(L, 0, 0, 0) == LUA_OK) {
+            return state->loop;
         }
     }
-    return state->loop;
+    lua_pushfstring(L, "%s: %s", name, lua_tostring(L, -1));
+    return NULL;
 }
 
 /* ---- values -------------------------------------------------------------------------------------------------------------- */

@@ -48,7 +48,12 @@ static struct rw_loop *api_loop(const struct rw_python_api *face, const char *na
 {
     struct rwp_loop *loop = rwp_running(api_of(face)->state);
 
-    (void)name;
+    if (loop == NULL && PyErr_ExceptionMatches(PyExc_RuntimeError)) {
+        PyObject *error = rwp_exc_take();
+
+        PyErr_Format(PyExc_RuntimeError, "%s(): %S", name, error);
+        Py_XDECREF(error);
+    }
     return loop != NULL ? loop->loop : NULL;
 }
 

@@ -1,17 +1,57 @@
 /* SPDX-License-Identifier: MIT
  *
- * check.c - what happens when an assertion fails: one line on stderr, and the process ends.
+ * check.c - what happens when an assertion fails: a line on stderr that says what and who called, and the process ends.
  *
  * Nothing is unwound and nothing is logged elsewhere: after a broken invariant no other code of ours may run.
  */
 #include "base/check.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/caller.h"
+
+enum { TEXT_MAX = 1024 };
+
+/* In one write, since other threads may speak at the same time. */
+static void say(const char *text, const void *caller)
+{
+    if (caller != NULL) {
+        char name[RWI_CALLER_MAX];
+
+        rwi_caller_describe(caller, name);
+        fprintf(stderr, "ropewalk: %s; called by %s\n", text, name);
+    } else {
+        fprintf(stderr, "ropewalk: %s\n", text);
+    }
+    fflush(stderr);
+}
+
 void rwi_check_failed(const char *file, int line, const char *function, const char *condition)
 {
-    fprintf(stderr, "ropewalk: %s:%d: %s: does not hold: %s\n", file, line, function, condition);
-    fflush(stderr);
+    rwi_check_misuse("%s:%d: %s: does not hold: %s", file, line, function, condition);
+}
+
+void rwi_check_misuse(const char *format, ...)
+{
+    char text[TEXT_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    say(text, rwi_caller_find(NULL));
     abort();
+}
+
+void rwi_check_note(const char *format, ...)
+{
+    char text[TEXT_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    say(text, NULL);
 }

@@ -15,8 +15,14 @@
 #define RW_CHECK_LEVEL 1
 #endif
 
-/* Prints what failed, where, and ends the process. */
+/* Prints what failed, where, and which function outside the library called; ends the process. */
 _Noreturn void rwi_check_failed(const char *file, int line, const char *function, const char *condition);
+
+/* As rwi_check_failed, in words of its own. */
+_Noreturn void rwi_check_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints a line on stderr. For checked builds. */
+void rwi_check_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define RW_REQUIRE(condition)                                                                                \
     do {                                                                                                     \

@@ -177,17 +177,22 @@ static inline bool rwi_budget_take(struct rw_context *cx)
     return !rwi_budget_refuse(cx);
 }
 
-/* Every loop-local object calls these when it is made and when it goes; the latter last, since the loop may go with it. */
-static inline void rwi_object_born(struct rw_loop *loop)
+/* Every loop-local object calls these when it is made and when it goes; the latter last, since the loop may go with it: the
+ * object is a mere address then. */
+static inline void rwi_object_born(struct rw_loop *loop, const void *object)
 {
-    rwi_executor_of(loop)->stats.objects_live++;
+    struct rwi_executor *executor = rwi_executor_of(loop);
+
+    executor->stats.objects_live++;
+    rwi_births_note(executor->slabs.births, object);
 }
 
-static inline void rwi_object_gone(struct rw_loop *loop)
+static inline void rwi_object_gone(struct rw_loop *loop, const void *object)
 {
     struct rwi_executor *executor = rwi_executor_of(loop);
 
     executor->stats.objects_live--;
+    rwi_births_forget(executor->slabs.births, object);
     if (executor->zombie) {
         rwi_loop_bury(loop);
     }

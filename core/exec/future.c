@@ -24,9 +24,33 @@ static const struct rw_future no_memory = {&no_memory_vtable, RW_FUTURE_DONE};
 
 static enum rw_poll poll_done(const struct rw_future *future, struct rw_value *out)
 {
-    RW_REQUIRE(future == &no_memory); /* else: polled again after it was ready */
+    if (future != &no_memory) {
+        rwi_check_misuse("the future '%s' was polled again after it was ready", future->vtable->name);
+    }
     *out = rw_failure(RW_ERR_NOMEM);
     return RW_READY;
+}
+
+void rwi_future_check_place(const struct rw_future *future)
+{
+    if (!rwi_future_is_pinned(future)) {
+        rwi_check_misuse("the future '%s' was moved after its first poll", future->vtable->name);
+    }
+}
+
+void rwi_future_check_answer(const struct rw_future *future, enum rw_poll poll, const struct rw_value *out)
+{
+    if (RW_CHECK_LEVEL < 2 || poll == RW_PENDING) {
+        return;
+    }
+    if (poll != RW_READY) {
+        rwi_check_misuse("the poll function of '%s' answered %d, which is neither RW_PENDING nor RW_READY",
+                         future->vtable->name, (int)poll);
+    }
+    if (out->kind > RW_KIND_NATIVE) {
+        rwi_check_misuse("the future '%s' gave a value of an unknown kind (%d)", future->vtable->name,
+                         out->kind);
+    }
 }
 
 enum rw_poll rwi_poll_slow(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
@@ -45,10 +69,10 @@ enum rw_poll rwi_poll_slow(struct rw_future *future, struct rw_context *cx, stru
     if ((state & RW_FUTURE_POLLED) == 0) {
         rwi_future_pin(future);
     }
-    RW_ASSERT(rwi_future_is_pinned(future));
+    rwi_future_check_place(future);
     enum rw_poll poll = future->vtable->poll(future, cx, out);
 
-    RW_ASSERT(poll == RW_PENDING || poll == RW_READY);
+    rwi_future_check_answer(future, poll, out);
     if (poll == RW_READY) {
         future->state |= RW_FUTURE_DONE;
     }
@@ -69,7 +93,7 @@ void rw_future_cancel(struct rw_future *future)
     }
     future->state = state | RW_FUTURE_CANCELLED;
     if ((state & RW_FUTURE_POLLED) != 0 && future->vtable->cancel != NULL) {
-        RW_ASSERT(rwi_future_is_pinned(future));
+        rwi_future_check_place(future);
         future->vtable->cancel(future);
     }
 }

@@ -14,6 +14,11 @@ enum { RWI_FUTURE_STATE_BITS = RW_FUTURE_POLLED | RW_FUTURE_DONE | RW_FUTURE_CAN
 /* The polls that are not plain: after a cancel, and misuse. */
 enum rw_poll rwi_poll_slow(struct rw_future *future, struct rw_context *cx, struct rw_value *out);
 
+/* Checked builds: ends the process, naming the future, when it was moved after a poll, or when what its poll answered is none of
+ * its values. */
+void rwi_future_check_place(const struct rw_future *future);
+void rwi_future_check_answer(const struct rw_future *future, enum rw_poll poll, const struct rw_value *out);
+
 /* True when the future stands where it was first polled (checked builds). A caller that is not checked keeps no address. */
 static inline bool rwi_future_is_pinned(const struct rw_future *future)
 {
@@ -40,7 +45,9 @@ static inline void rwi_future_pin(struct rw_future *future)
 /* As rw_future_drop, of a future. */
 static inline void rwi_future_drop(struct rw_future *future)
 {
-    RW_ASSERT((future->state & RW_FUTURE_POLLED) == 0 || rwi_future_is_pinned(future));
+#if RW_CHECK_LEVEL >= 2
+    rwi_future_check_place(future);
+#endif
     future->vtable->drop(future);
 }
 
@@ -55,11 +62,15 @@ static inline enum rw_poll rwi_poll(struct rw_future *future, struct rw_context 
         rwi_future_pin(future);
     }
 #endif
-    RW_ASSERT(rwi_future_is_pinned(future));
+#if RW_CHECK_LEVEL >= 2
+    rwi_future_check_place(future);
+#endif
     future->state |= RW_FUTURE_POLLED;
     enum rw_poll poll = future->vtable->poll(future, cx, out);
 
-    RW_ASSERT(poll == RW_PENDING || poll == RW_READY);
+#if RW_CHECK_LEVEL >= 2
+    rwi_future_check_answer(future, poll, out);
+#endif
     if (poll == RW_READY) {
         future->state |= RW_FUTURE_DONE;
     }

@@ -31,7 +31,7 @@ struct rw_join_set *rw_join_set_new(struct rw_loop *loop)
     if (set != NULL) {
         rwi_group_init(&set->group, loop);
         set->waiting = NULL;
-        rwi_object_born(loop);
+        rwi_object_born(loop, set);
     }
     return set;
 }
@@ -48,7 +48,7 @@ void rw_join_set_free(struct rw_join_set *set)
         rw_waker_wake(&set->waiting->waker);
     }
     rwi_group_fini(&set->group);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, set);
     rwi_loop_release(loop, set, sizeof *set);
 }
 

@@ -66,6 +66,7 @@ static void destroy_scope(struct rw_object *object)
 
     while (scope != NULL) {
         struct rw_scope *parent = scope->parent;
+        const void *gone = scope;
 
         RW_ASSERT(scope->object.ref_count == 0);
         free_scope(scope);
@@ -75,7 +76,7 @@ static void destroy_scope(struct rw_object *object)
         RW_ASSERT(parent->object.ref_count > 0);
         parent->object.ref_count--;
         scope = parent->object.ref_count == 0 ? parent : NULL;
-        rwi_object_gone(loop);
+        rwi_object_gone(loop, gone);
     }
 }
 
@@ -367,7 +368,7 @@ struct rw_scope *rw_scope_open(struct rw_task *task, const struct rw_scope_optio
     }
     scope->parent = rw_scope_ref(task->scope);
     scope->owner = task;
-    rwi_object_born(scope->loop);
+    rwi_object_born(scope->loop, scope);
     rwi_list_push_back(&scope->parent->children, &scope->sibling);
     task->scope = scope;
     scope->effective = work_out_effective(scope);

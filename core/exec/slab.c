@@ -76,6 +76,9 @@ void *rwi_slabs_alloc_slow(struct rwi_slabs *slabs, size_t size)
     memory = rwi_mem_raw(size);
 #endif
     slabs->live += memory != NULL;
+    if (memory != NULL) {
+        rwi_births_note(slabs->births, memory);
+    }
     return memory;
 }
 
@@ -84,5 +87,6 @@ void rwi_slabs_release_slow(struct rwi_slabs *slabs, void *memory, size_t size)
     RW_ASSERT(memory != NULL);
     RW_ASSERT(slabs->live > 0);
     slabs->live--;
+    rwi_births_forget(slabs->births, memory);
     rwi_mem_free(memory, size);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/check.h"
+#include "exec/births.h"
 
 enum { RWI_SLAB_STEP = 16, RWI_SLAB_MAX = 512, RWI_SLAB_CLASSES = RWI_SLAB_MAX / RWI_SLAB_STEP };
 
@@ -21,7 +22,8 @@ struct rwi_slab_chunk;
 struct rwi_slabs {
     struct rwi_slab_block *free[RWI_SLAB_CLASSES];
     struct rwi_slab_chunk *chunks;
-    uint64_t live; /* blocks given out */
+    uint64_t live;             /* blocks given out */
+    struct rwi_births *births; /* the loop's; NULL: nobody takes notes */
 };
 
 void rwi_slabs_init(struct rwi_slabs *slabs);

@@ -39,7 +39,7 @@ static void destroy(struct rw_object *object)
 
     RW_ASSERT(rwi_list_is_empty(&barrier->waiting));
     rwi_mem_free(barrier, sizeof *barrier);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, barrier);
 }
 
 static const struct rw_object_type barrier_type = {"barrier", false, destroy};
@@ -59,7 +59,7 @@ struct rw_barrier *rw_barrier_new(struct rw_loop *loop, size_t parties)
     barrier->loop = loop;
     barrier->parties = parties;
     rwi_list_init(&barrier->waiting);
-    rwi_object_born(loop);
+    rwi_object_born(loop, barrier);
     return barrier;
 }
 

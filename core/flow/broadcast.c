@@ -72,7 +72,7 @@ static void let_go(struct rw_broadcast *broadcast)
     RW_ASSERT(rwi_list_is_empty(&broadcast->waiting));
     drop_slots(broadcast);
     rwi_mem_free(broadcast, size_of(broadcast->capacity));
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, broadcast);
 }
 
 static void wake_all(struct rw_broadcast *broadcast)
@@ -103,7 +103,7 @@ struct rw_broadcast *rw_broadcast_new(struct rw_loop *loop, size_t capacity)
     broadcast->holders = 1;
     broadcast->capacity = capacity;
     rwi_list_init(&broadcast->waiting);
-    rwi_object_born(loop);
+    rwi_object_born(loop, broadcast);
     return broadcast;
 }
 
@@ -170,7 +170,7 @@ struct rw_broadcast_receiver *rw_broadcast_subscribe(struct rw_broadcast *broadc
     receiver->next_number = broadcast->next_number;
     broadcast->holders++;
     broadcast->receiver_count++;
-    rwi_object_born(broadcast->loop);
+    rwi_object_born(broadcast->loop, receiver);
     return receiver;
 }
 
@@ -194,7 +194,7 @@ void rw_broadcast_receiver_unref(struct rw_broadcast_receiver *receiver)
     broadcast = receiver->broadcast;
     broadcast->receiver_count--;
     rwi_mem_free(receiver, sizeof *receiver);
-    rwi_object_gone(broadcast->loop);
+    rwi_object_gone(broadcast->loop, receiver);
     let_go(broadcast);
 }
 

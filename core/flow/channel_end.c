@@ -12,10 +12,10 @@
 #include "exec/executor.h"
 #include "flow/channel.h"
 
-static void let_go(struct rwi_channel *channel)
+static void let_go(struct rwi_channel *channel, const void *end)
 {
     if (!channel->shared) {
-        rwi_object_gone(channel->loop);
+        rwi_object_gone(channel->loop, end);
     }
     if (rwi_refs_give(&channel->end_count)) {
         RW_ASSERT(channel->sender_count == 0);
@@ -31,7 +31,7 @@ static void destroy_sender(struct rw_object *object)
     RW_ASSERT(object->ref_count == 0);
     rwi_channel_close_sender(sender);
     RW_ASSERT(sender->is_closed);
-    let_go(sender->channel);
+    let_go(sender->channel, sender);
     rwi_mem_free(sender, sizeof *sender);
 }
 
@@ -42,7 +42,7 @@ static void destroy_receiver(struct rw_object *object)
     RW_ASSERT(object->ref_count == 0);
     rwi_channel_close_receiver(receiver);
     RW_ASSERT(receiver->is_closed);
-    let_go(receiver->channel);
+    let_go(receiver->channel, receiver);
     rwi_mem_free(receiver, sizeof *receiver);
 }
 
@@ -61,7 +61,7 @@ static void init_sender(struct rw_sender *sender, struct rwi_channel *channel, b
     sender->channel = channel;
     sender->is_closed = is_closed;
     if (!channel->shared) {
-        rwi_object_born(channel->loop);
+        rwi_object_born(channel->loop, sender);
     }
 }
 
@@ -74,7 +74,7 @@ static void init_receiver(struct rw_receiver *receiver, struct rwi_channel *chan
     receiver->channel = channel;
     receiver->is_closed = is_closed;
     if (!channel->shared) {
-        rwi_object_born(channel->loop);
+        rwi_object_born(channel->loop, receiver);
     }
 }
 

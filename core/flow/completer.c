@@ -94,7 +94,7 @@ static void wait_drop(struct rw_future *self)
     completer->waker.vtable = NULL;
     __atomic_store_n(&completer->wanted, 0, __ATOMIC_RELAXED);
     release(completer);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, completer);
 }
 
 struct rw_completer *rw_completer_new(struct rw_loop *loop, const char *name, struct rw_future **out)
@@ -117,7 +117,7 @@ struct rw_completer *rw_completer_new(struct rw_loop *loop, const char *name, st
     completer->ref_count = 2;
     completer->owner_count = 1;
     completer->wanted = 1;
-    rwi_object_born(loop);
+    rwi_object_born(loop, completer);
     *out = &completer->future;
     return completer;
 }

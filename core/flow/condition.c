@@ -29,7 +29,7 @@ static void destroy(struct rw_object *object)
     RW_ASSERT(object->ref_count == 0);
     rw_notify_unref(condition->notify);
     rwi_mem_free(condition, sizeof *condition);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, condition);
 }
 
 static const struct rw_object_type condition_type = {"condition", false, destroy};
@@ -52,7 +52,7 @@ struct rw_condition *rw_condition_new(struct rw_loop *loop)
     condition->object.type = &condition_type;
     condition->object.ref_count = 1;
     condition->loop = loop;
-    rwi_object_born(loop);
+    rwi_object_born(loop, condition);
     return condition;
 }
 

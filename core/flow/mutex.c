@@ -21,7 +21,7 @@ static void destroy(struct rw_object *object)
     RW_ASSERT(object->ref_count == 0);
     rw_semaphore_unref(mutex->permit);
     rwi_mem_free(mutex, sizeof *mutex);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, mutex);
 }
 
 static const struct rw_object_type mutex_type = {"mutex", false, destroy};
@@ -43,7 +43,7 @@ struct rw_mutex *rw_mutex_new(struct rw_loop *loop)
     mutex->object.type = &mutex_type;
     mutex->object.ref_count = 1;
     mutex->loop = loop;
-    rwi_object_born(loop);
+    rwi_object_born(loop, mutex);
     return mutex;
 }
 

@@ -42,7 +42,7 @@ static void destroy(struct rw_object *object)
 
     RW_ASSERT(rwi_list_is_empty(&notify->waiting));
     rwi_mem_free(notify, sizeof *notify);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, notify);
 }
 
 static const struct rw_object_type notify_type = {"notify", false, destroy};
@@ -60,7 +60,7 @@ struct rw_notify *rw_notify_new(struct rw_loop *loop)
     notify->object.ref_count = 1;
     notify->loop = loop;
     rwi_list_init(&notify->waiting);
-    rwi_object_born(loop);
+    rwi_object_born(loop, notify);
     return notify;
 }
 

@@ -42,7 +42,7 @@ static void destroy(struct rw_object *object)
     rw_value_drop(&once->value);
     rw_semaphore_unref(once->turn);
     rwi_mem_free(once, sizeof *once);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, once);
 }
 
 static const struct rw_object_type once_type = {"once", false, destroy};
@@ -64,7 +64,7 @@ struct rw_once *rw_once_new(struct rw_loop *loop)
     once->object.type = &once_type;
     once->object.ref_count = 1;
     once->loop = loop;
-    rwi_object_born(loop);
+    rwi_object_born(loop, once);
     return once;
 }
 

@@ -29,7 +29,7 @@ static void free_if_done(struct rw_oneshot_sender *cell)
 
         RW_ASSERT(cell->value.kind == RW_KIND_NIL);
         rwi_loop_release(loop, cell, sizeof *cell);
-        rwi_object_gone(loop);
+        rwi_object_gone(loop, cell);
     }
 }
 
@@ -96,7 +96,7 @@ int rw_oneshot_open(struct rw_loop *loop, struct rw_oneshot_sender **sender, str
     cell->has_sender = true;
     cell->has_receiver = true;
     cell->is_sent = false;
-    rwi_object_born(loop);
+    rwi_object_born(loop, cell);
     return 0;
 }
 

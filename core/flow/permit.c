@@ -114,7 +114,7 @@ static void permit_destroy(struct rw_object *object)
     RW_ASSERT(object->ref_count == 0);
     rw_permit_release(permit);
     if (!sender->channel->shared) {
-        rwi_object_gone(sender->channel->loop);
+        rwi_object_gone(sender->channel->loop, permit);
     }
     rwi_mem_free(permit, sizeof *permit);
     rw_sender_unref(sender);
@@ -135,7 +135,7 @@ static struct rw_permit *permit_new(struct rw_sender *sender)
     permit->object.ref_count = 1;
     permit->sender = rw_sender_ref(sender);
     if (!sender->channel->shared) {
-        rwi_object_born(sender->channel->loop);
+        rwi_object_born(sender->channel->loop, permit);
     }
     return permit;
 }

@@ -37,7 +37,7 @@ static void destroy(struct rw_object *object)
     RW_ASSERT(rwi_list_is_empty(&promise->waiting));
     rw_value_drop(&promise->value);
     rwi_mem_free(promise, sizeof *promise);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, promise);
 }
 
 static const struct rw_object_type promise_type = {"promise", false, destroy};
@@ -55,7 +55,7 @@ struct rw_promise *rw_promise_new(struct rw_loop *loop)
     promise->object.ref_count = 1;
     promise->loop = loop;
     rwi_list_init(&promise->waiting);
-    rwi_object_born(loop);
+    rwi_object_born(loop, promise);
     return promise;
 }
 

@@ -26,7 +26,7 @@ static void destroy(struct rw_object *object)
     RW_ASSERT(object->ref_count == 0);
     rw_semaphore_unref(rwlock->permits);
     rwi_mem_free(rwlock, sizeof *rwlock);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, rwlock);
 }
 
 static const struct rw_object_type rwlock_type = {"rwlock", false, destroy};
@@ -48,7 +48,7 @@ struct rw_rwlock *rw_rwlock_new(struct rw_loop *loop)
     rwlock->object.type = &rwlock_type;
     rwlock->object.ref_count = 1;
     rwlock->loop = loop;
-    rwi_object_born(loop);
+    rwi_object_born(loop, rwlock);
     return rwlock;
 }
 

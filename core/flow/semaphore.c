@@ -43,7 +43,7 @@ static void destroy(struct rw_object *object)
 
     RW_ASSERT(rwi_list_is_empty(&semaphore->waiting));
     rwi_mem_free(semaphore, sizeof *semaphore);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, semaphore);
 }
 
 static const struct rw_object_type semaphore_type = {"semaphore", false, destroy};
@@ -62,7 +62,7 @@ struct rw_semaphore *rw_semaphore_new(struct rw_loop *loop, size_t permits)
     semaphore->loop = loop;
     semaphore->available = permits;
     rwi_list_init(&semaphore->waiting);
-    rwi_object_born(loop);
+    rwi_object_born(loop, semaphore);
     return semaphore;
 }
 

@@ -44,7 +44,7 @@ static void destroy(struct rw_object *object)
     RW_ASSERT(sink->relay.owner == NULL);
     end(sink);
     rwi_mem_free(sink, sizeof *sink);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, sink);
 }
 
 static const struct rw_object_type sink_type = {"sink", false, destroy};
@@ -65,7 +65,7 @@ struct rw_sink *rw_sink_new(struct rw_loop *loop, const struct rw_sink_vtable *v
     sink->loop = loop;
     sink->vtable = vtable;
     sink->self = self;
-    rwi_object_born(loop);
+    rwi_object_born(loop, sink);
     return sink;
 }
 

@@ -48,7 +48,7 @@ static void destroy(struct rw_object *object)
     RW_ASSERT(stream->relay.owner == NULL);
     end_source(stream);
     rwi_mem_free(stream, sizeof *stream);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, stream);
 }
 
 static const struct rw_object_type stream_type = {"stream", false, destroy};
@@ -69,7 +69,7 @@ struct rw_stream *rw_stream_new(struct rw_loop *loop, const struct rw_stream_vta
     stream->loop = loop;
     stream->vtable = vtable;
     stream->self = self;
-    rwi_object_born(loop);
+    rwi_object_born(loop, stream);
     return stream;
 }
 

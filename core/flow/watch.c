@@ -45,7 +45,7 @@ static void let_go(struct rw_watch_cell *cell)
     RW_ASSERT(rwi_list_is_empty(&cell->waiting));
     rw_value_drop(&cell->value);
     rwi_mem_free(cell, sizeof *cell);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, cell);
 }
 
 static void wake_all(struct rw_watch_cell *cell)
@@ -73,7 +73,7 @@ struct rw_watch_cell *rw_watch_cell_new(struct rw_loop *loop, struct rw_value va
     cell->holders = 1;
     cell->value = value;
     rwi_list_init(&cell->waiting);
-    rwi_object_born(loop);
+    rwi_object_born(loop, cell);
     return cell;
 }
 
@@ -123,7 +123,7 @@ struct rw_watch_receiver *rw_watch_cell_subscribe(struct rw_watch_cell *cell)
     receiver->refs = 1;
     receiver->seen = cell->version;
     cell->holders++;
-    rwi_object_born(cell->loop);
+    rwi_object_born(cell->loop, receiver);
     return receiver;
 }
 
@@ -148,7 +148,7 @@ void rw_watch_receiver_unref(struct rw_watch_receiver *receiver)
     }
     cell = receiver->cell;
     rwi_mem_free(receiver, sizeof *receiver);
-    rwi_object_gone(cell->loop);
+    rwi_object_gone(cell->loop, receiver);
     let_go(cell);
 }
 

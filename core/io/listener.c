@@ -46,7 +46,7 @@ static void destroy_listener(struct rw_object *object)
     rw_listener_close(listener);
     RW_ASSERT(listener->accepting == NULL);
     rwi_mem_free(listener, sizeof *listener);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, listener);
 }
 
 static const struct rw_object_type listener_type = {"listener", false, destroy_listener};
@@ -86,7 +86,7 @@ static struct rw_listener *new_listener(struct rw_loop *loop, int domain)
     listener->domain = domain;
     listener->pause_ns = RWI_FIRST_PAUSE_NS;
     rw_timer_init(&listener->pause, end_pause);
-    rwi_object_born(loop);
+    rwi_object_born(loop, listener);
     return listener;
 }
 

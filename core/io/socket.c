@@ -109,7 +109,7 @@ static void destroy_socket(struct rw_object *object)
     RW_ASSERT(rwi_list_is_empty(&socket->waiters));
     RW_ASSERT(socket->state != RWI_SOCKET_CLOSING);
     rwi_mem_free(socket, sizeof *socket);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, socket);
 }
 
 static const struct rw_object_type socket_type = {"socket", false, destroy_socket};
@@ -130,7 +130,7 @@ struct rw_socket *rwi_socket_new(struct rw_loop *loop)
     socket->state = RWI_SOCKET_CLOSED;
     rwi_list_init(&socket->flush.node);
     rwi_list_init(&socket->waiters);
-    rwi_object_born(loop);
+    rwi_object_born(loop, socket);
     RW_ASSERT(rwi_socket_check(socket));
     return socket;
 }

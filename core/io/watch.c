@@ -76,7 +76,7 @@ int rw_watch_new(struct rw_loop *loop, int fd, unsigned events, void (*notify)(v
         rwi_mem_free(watch, sizeof *watch);
         return answer(result);
     }
-    rwi_object_born(loop);
+    rwi_object_born(loop, watch);
     *out = watch;
     return 0;
 }
@@ -101,5 +101,5 @@ void rw_watch_free(struct rw_watch *watch)
     rwi_source_detach(&watch->source);
     RW_ASSERT(watch->source.reactor == NULL);
     rwi_mem_free(watch, sizeof *watch);
-    rwi_object_gone(loop);
+    rwi_object_gone(loop, watch);
 }

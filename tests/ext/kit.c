@@ -386,40 +386,6 @@ struct rw_future *kit_never(struct rw_loop *loop)
     return future;
 }
 
-struct rw_future *kit_null(void)
-{
-    return NULL;
-}
-
-static enum rw_poll poll_wrong(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
-{
-    (void)self;
-    (void)cx;
-    *out = rw_nil();
-    out->kind = 99;
-    return RW_READY;
-}
-
-static void drop_wrong(struct rw_future *self)
-{
-    (void)self;
-}
-
-struct rw_future *kit_wrong_kind(struct rw_loop *loop)
-{
-    static const struct rw_future_vtable vtable = {"kit.wrong_kind", 0, poll_wrong, NULL, drop_wrong};
-    static struct rw_future future;
-
-    (void)loop;
-    rw_future_init(&future, &vtable);
-    return &future;
-}
-
-void kit_forget(struct rw_loop *loop)
-{
-    (void)rw_promise_new(loop);
-}
-
 /* ---- an object -------------------------------------------------------------------------------------------------------------------- */
 
 struct kit_counter {

@@ -54,6 +54,11 @@ struct rw_future *kit_null(void);
 struct rw_future *kit_wrong_kind(struct rw_loop *loop);
 void kit_forget(struct rw_loop *loop);
 
+/* What ends the process: the second only in checked builds. */
+void kit_no_loop(void);
+void kit_resolve_there(struct rw_loop *loop);
+struct rw_future *kit_poll_twice(struct rw_loop *loop);
+
 /* An object of its own. */
 struct kit_counter;
 extern const struct rw_object_type kit_counter_type;

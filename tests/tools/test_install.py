@@ -67,7 +67,7 @@ class Install(unittest.TestCase):
             swig -lua -I{prefix}/share/ropewalk/swig -o {stage}/wrapped.c tests/ext/kit.i
             ${{CC:-cc}} -shared -fPIC -w $(PKG_CONFIG_SYSROOT_DIR={stage} pkg-config --cflags ropewalk-module) \
                 $(pkg-config --cflags lua5.4) -Itests/ext -o {stage}/kit.so \
-                {stage}/wrapped.c tests/ext/kit.c -pthread
+                {stage}/wrapped.c tests/ext/kit.c tests/ext/kit_misuse.c -pthread
             pkg-config --variable=swigdir ropewalk-module"""
         run("sh", "-c", command, PKG_CONFIG_PATH=str(prefix / "lib" / "pkgconfig"))
         program = "local kit = require 'kit' require('ropewalk').run(function() print(kit.tick(42)) end)"

@@ -101,7 +101,7 @@ class Pip(unittest.TestCase):
             swig -python -fastproxy $({python} -m ropewalk.config --swig) -outdir . -o wrapped.c {ROOT}/tests/ext/kit.i
             ${{CC:-cc}} -shared -fPIC -w $({python} -m ropewalk.config --cflags --libs) -I{ROOT}/tests/ext \
                 -I$({python} -c 'import sysconfig; print(sysconfig.get_paths()["include"])') \
-                -o _kit.so wrapped.c {ROOT}/tests/ext/kit.c -pthread"""
+                -o _kit.so wrapped.c {ROOT}/tests/ext/kit.c {ROOT}/tests/ext/kit_misuse.c -pthread"""
         run("sh", "-c", command, cwd=self.work)
         program = "import kit, ropewalk as rw\nasync def main(): return await kit.tick(42)\nprint(rw.run(main()))"
         self.assertEqual(run(python, "-c", program, cwd=self.work), "42\n")

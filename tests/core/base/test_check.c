@@ -4,39 +4,9 @@
  */
 #include "base/check.h"
 
-#include <signal.h>
 #include <stddef.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "test.h"
-
-static char said[512];
-
-/* Runs `act` in a process of its own. True when that was aborted; what it said is in `said`. */
-static bool aborts(void (*act)(void))
-{
-    int fds[2];
-    int status = 0;
-    ssize_t size;
-
-    if (pipe(fds) != 0) {
-        return false;
-    }
-    fflush(stdout);
-    pid_t child = fork();
-
-    if (child == 0) {
-        dup2(fds[1], 2);
-        act();
-        _exit(0);
-    }
-    close(fds[1]);
-    size = read(fds[0], said, sizeof said - 1);
-    said[size > 0 ? size : 0] = '\0';
-    close(fds[0]);
-    return waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
-}
+#include "aborts.h"
 
 static int one = 1;
 
@@ -62,6 +32,16 @@ static void verify_two(void)
     RW_VERIFY(one == 2);
 }
 
+static void misuse(void)
+{
+    rwi_check_misuse("the %s was put to a wrong use %d times", "thing", one);
+}
+
+static void note(void)
+{
+    rwi_check_note("%d left", one);
+}
+
 static void a_condition_that_does_not_hold_ends_the_process_and_says_where(void)
 {
     CHECK(aborts(require_two));
@@ -73,6 +53,14 @@ static void conditions_that_hold_cost_nothing_visible(void)
 {
     CHECK(!aborts(require_one));
     CHECK_TEXT(said, "");
+}
+
+static void misuse_is_told_in_words(void)
+{
+    CHECK(aborts(misuse));
+    CHECK_TEXT(said, "ropewalk: the thing was put to a wrong use 1 times\n");
+    CHECK(!aborts(note));
+    CHECK_TEXT(said, "ropewalk: 1 left\n");
 }
 
 static void levels_decide_what_is_checked(void)
@@ -96,6 +84,7 @@ static void a_member_leads_back_to_its_structure(void)
 static const struct test tests[] = {
     TEST(a_condition_that_does_not_hold_ends_the_process_and_says_where),
     TEST(conditions_that_hold_cost_nothing_visible),
+    TEST(misuse_is_told_in_words),
     TEST(levels_decide_what_is_checked),
     TEST(a_member_leads_back_to_its_structure),
 };

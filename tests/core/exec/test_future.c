@@ -2,11 +2,9 @@
  *
  * test_future.c - the rules that rw_poll, rw_future_cancel and rw_future_drop keep for every future.
  */
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "exec/future.h"
+
+#include "aborts.h"
 #include "script.h"
 
 static enum rw_poll poll_once(struct rw_future *future, struct rw_value *out)
@@ -204,21 +202,6 @@ static void a_task_runs_the_future_of_last_resort_to_its_end(void)
 
 /* ---- what stops the process -------------------------------------------------------------------------------------- */
 
-/* True when `act` ends the process with SIGABRT. */
-static bool dies(void (*act)(void))
-{
-    int status = 0;
-    pid_t child = fork();
-
-    if (child == 0) {
-        fclose(stderr);
-        act();
-        _exit(0);
-    }
-    return child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
-           WTERMSIG(status) == SIGABRT;
-}
-
 static struct rw_future *subject;
 
 static void poll_subject(void)
@@ -243,7 +226,8 @@ static void polling_a_done_future_again_stops_the_process(void)
     CHECK(world_begin());
     subject = rw_ready(loop, rw_nil());
     CHECK_INT(poll_once(subject, &out), RW_READY);
-    CHECK(dies(poll_subject));
+    CHECK(aborts(poll_subject));
+    CHECK_TEXT(said, "ropewalk: the future 'ready' was polled again after it was ready\n");
     rw_future_drop(subject);
     world_end();
 }
@@ -256,8 +240,45 @@ static void a_future_that_moved_after_it_was_polled_stops_a_checked_build(void)
     CHECK(world_begin());
     subject = gate_wait(&gate);
     CHECK_INT(poll_once(subject, &out), RW_PENDING);
-    CHECK(dies(poll_a_moved_copy));
+    CHECK(aborts(poll_a_moved_copy));
+    CHECK_TEXT(said, "ropewalk: the future 'gate' was moved after its first poll\n");
     rw_future_drop(subject);
+    world_end();
+}
+
+/* Answers with what is no answer, or gives what is no value. */
+static enum rw_poll wrong_answer;
+
+static enum rw_poll poll_wrongly(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
+{
+    (void)self;
+    (void)cx;
+    *out = rw_nil();
+    out->kind = 99;
+    return wrong_answer;
+}
+
+static void drop_nothing(struct rw_future *self)
+{
+    (void)self;
+}
+
+static void a_wrong_answer_stops_a_checked_build_and_names_the_future(void)
+{
+    static const struct rw_future_vtable vtable = {"wrong", 0, poll_wrongly, NULL, drop_nothing};
+    struct rw_future wrong;
+
+    CHECK(world_begin());
+    rw_future_init(&wrong, &vtable);
+    subject = &wrong;
+    wrong_answer = RW_READY;
+    CHECK(aborts(poll_subject));
+    CHECK_TEXT(said, "ropewalk: the future 'wrong' gave a value of an unknown kind (99)\n");
+    wrong_answer = (enum rw_poll)7;
+    CHECK(aborts(poll_subject));
+    CHECK_TEXT(
+        said,
+        "ropewalk: the poll function of 'wrong' answered 7, which is neither RW_PENDING nor RW_READY\n");
     world_end();
 }
 
@@ -274,6 +295,7 @@ static const struct test tests[] = {
     TEST(a_task_runs_the_future_of_last_resort_to_its_end),
     TEST(polling_a_done_future_again_stops_the_process),
     TEST(a_future_that_moved_after_it_was_polled_stops_a_checked_build),
+    TEST(a_wrong_answer_stops_a_checked_build_and_names_the_future),
 };
 
 TEST_MAIN(tests)
