@@ -352,6 +352,27 @@ struct rw_future *kit_from_thread(struct rw_loop *loop, int64_t value)
     return future;
 }
 
+static struct rw_completer *last;
+
+/* Long after the host has closed its state, and with it whatever modules it could unload. */
+__attribute__((destructor)) static void complete_last(void)
+{
+    if (last != NULL) {
+        rw_completer_complete(last, rw_nil());
+        rw_completer_unref(last);
+    }
+}
+
+struct rw_future *kit_when_process_ends(struct rw_loop *loop)
+{
+    struct rw_future *future = NULL;
+
+    if (last == NULL) {
+        last = rw_completer_new(loop, "kit.when_process_ends", &future);
+    }
+    return future;
+}
+
 struct rw_future *kit_given_up(struct rw_loop *loop)
 {
     struct rw_future *future = NULL;

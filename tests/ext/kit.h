@@ -47,6 +47,7 @@ enum rw_err kit_post_from_thread(struct rw_callback *callback, struct rw_value a
 
 /* Completions from a thread; and what goes wrong. */
 struct rw_future *kit_from_thread(struct rw_loop *loop, int64_t value);
+struct rw_future *kit_when_process_ends(struct rw_loop *loop);
 struct rw_future *kit_given_up(struct rw_loop *loop);
 struct rw_future *kit_twice(struct rw_loop *loop);
 struct rw_future *kit_never(struct rw_loop *loop);

@@ -186,6 +186,14 @@ t.run("objects of the module arrive as its classes", function()
   t.equal(kit.live_counters(), 0)
 end)
 
+t.plain("a module's thread may outlive the state", function()
+  local code = "local kit, rw = require [[kit]], require [[ropewalk]] rw.run(function()"
+    .. " rw.spawn(kit.when_process_ends):detach() rw.yield_now() end)"
+  local pipe = assert(io.popen(("%s -e '%s' 2>&1; echo $?"):format(arg[-1], code)))
+  t.equal(pipe:read("*a"), "0\n")
+  pipe:close()
+end)
+
 t.plain("outside a task the error says so", function()
   t.raises("cannot await outside a task", kit.ready, 1)
   t.equal(kit.echo(5), 5)

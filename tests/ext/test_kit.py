@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -162,6 +163,14 @@ async def a_callback_is_called_on_its_loop() -> None:
 async def another_thread_completes() -> None:
     assert await kit.from_thread(9) == 9
     assert await rw.gather(*(kit.from_thread(i) for i in range(20))) == list(range(20))
+
+
+@test
+def a_modules_thread_may_outlive_the_loop() -> None:
+    body = "task = rw.spawn(kit.when_process_ends()); await rw.yield_now()"
+    code = f"import kit, ropewalk as rw\nasync def main():\n    {body}\nrw.run(main())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @test
