@@ -3,7 +3,7 @@
  * future.c - the rules every future obeys, kept in one place: polled until ready and never after, pinned once
  * polled, asked to cancel at most once.
  *
- * The state word holds three bits and, in checked builds, the address at which the future was first polled. rw_poll
+ * The state holds three bits and, in checked builds, the low bits of the address at which the future was first polled. rw_poll
  * is the only way to a future's poll function, which makes the rules hold for third parties too.
  */
 #include "exec/future.h"
@@ -20,7 +20,7 @@ static void drop_nothing(struct rw_future *self)
 }
 
 static const struct rw_future_vtable no_memory_vtable = {"no memory", 0, NULL, NULL, drop_nothing};
-static const struct rw_future no_memory = {&no_memory_vtable, RW_FUTURE_DONE};
+static const struct rw_future no_memory = {&no_memory_vtable, RW_FUTURE_DONE, 0};
 
 static enum rw_poll poll_done(const struct rw_future *future, struct rw_value *out)
 {
@@ -55,7 +55,7 @@ void rwi_future_check_answer(const struct rw_future *future, enum rw_poll poll, 
 
 enum rw_poll rwi_poll_slow(struct rw_future *future, struct rw_context *cx, struct rw_value *out)
 {
-    uintptr_t state = future->state;
+    uint32_t state = future->state;
 
     if ((state & RW_FUTURE_DONE) != 0) {
         return poll_done(future, out);
@@ -86,7 +86,7 @@ enum rw_poll rw_poll_slow(struct rw_future *future, struct rw_context *cx, struc
 
 void rw_future_cancel(struct rw_future *future)
 {
-    uintptr_t state = future->state;
+    uint32_t state = future->state;
 
     if ((state & (RW_FUTURE_CANCELLED | RW_FUTURE_DONE)) != 0) {
         return;

@@ -23,9 +23,9 @@ void rwi_future_check_answer(const struct rw_future *future, enum rw_poll poll, 
 static inline bool rwi_future_is_pinned(const struct rw_future *future)
 {
 #if RW_CHECK_LEVEL >= 2
-    uintptr_t address = future->state & ~(uintptr_t)RWI_FUTURE_STATE_BITS;
+    uint32_t address = future->state & ~(uint32_t)RWI_FUTURE_STATE_BITS;
 
-    return address == 0 || address == (uintptr_t)future;
+    return address == 0 || address == (uint32_t)(uintptr_t)future;
 #else
     (void)future;
     return true;
@@ -37,7 +37,7 @@ static inline void rwi_future_pin(struct rw_future *future)
 {
     RW_ASSERT(((uintptr_t)future & RWI_FUTURE_STATE_BITS) == 0);
 #if RW_CHECK_LEVEL >= 2
-    future->state |= (uintptr_t)future;
+    future->state |= (uint32_t)(uintptr_t)future;
 #endif
     future->state |= RW_FUTURE_POLLED;
 }

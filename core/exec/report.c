@@ -8,33 +8,25 @@
 #include "exec/executor.h"
 #include "exec/tree.h"
 
-static bool visit_scope(struct rw_scope *scope, bool (*visit)(void *arg, const struct rw_task_info *info),
-                        void *arg)
+typedef bool visit_task(void *arg, struct rw_task *task, struct rw_future *future);
+
+static bool visit_scope(struct rw_scope *scope, visit_task *visit, void *arg)
 {
     for (struct rwi_list *node = scope->tasks.next; node != &scope->tasks; node = node->next) {
-        const struct rw_task *task = rwi_task_of_sibling(node);
+        struct rw_task *task = rwi_task_of_sibling(node);
 
         RW_ASSERT(rwi_task_base(task) == scope);
         if (task->state == RW_TASK_DONE) {
             continue; /* asked from within its end: it is about to leave */
         }
-        struct rw_task_info info = {.id = task->id,
-                                    .name = rw_task_name(task),
-                                    .future = task->future->vtable->name,
-                                    .state = rwi_task_is_running(task) ? RW_TASK_RUNNING
-                                                                       : (enum rw_task_state)task->state,
-                                    .polls = rwi_task_polls(task),
-                                    .scope_id = scope->id,
-                                    .cancelled = task->effective};
-
-        if (!visit(arg, &info)) {
+        if (!visit(arg, task, task->future)) {
             return false;
         }
     }
     return true;
 }
 
-void rw_tasks(struct rw_loop *loop, bool (*visit)(void *arg, const struct rw_task_info *info), void *arg)
+void rw_tasks_each(struct rw_loop *loop, visit_task *visit, void *arg)
 {
     struct rw_scope *root = rwi_executor_of(loop)->root;
 
@@ -44,6 +36,35 @@ void rw_tasks(struct rw_loop *loop, bool (*visit)(void *arg, const struct rw_tas
             return;
         }
     }
+}
+
+struct telling {
+    bool (*visit)(void *arg, const struct rw_task_info *info);
+    void *arg;
+};
+
+static bool tell(void *arg, struct rw_task *task, struct rw_future *future)
+{
+    struct telling *telling = arg;
+    struct rw_task_info info = {.id = task->id,
+                                .name = rw_task_name(task),
+                                .future = future->vtable->name,
+                                .state = rwi_task_is_running(task) ? RW_TASK_RUNNING
+                                                                   : (enum rw_task_state)task->state,
+                                .polls = rwi_task_polls(task),
+                                .scope_id = rwi_task_base(task)->id,
+                                .cancelled = task->effective};
+
+    RW_ASSERT(task->state != RW_TASK_DONE);
+    return telling->visit(telling->arg, &info);
+}
+
+void rw_tasks(struct rw_loop *loop, bool (*visit)(void *arg, const struct rw_task_info *info), void *arg)
+{
+    struct telling telling = {visit, arg};
+
+    RW_REQUIRE(visit != NULL);
+    rw_tasks_each(loop, tell, &telling);
 }
 
 void rwi_task_wake_all(struct rw_loop *loop)

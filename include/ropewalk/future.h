@@ -77,10 +77,12 @@ struct rw_future_vtable {
     void (*drop)(struct rw_future *self);
 };
 
-/* The head of every future; embed it first. `state` belongs to rw_poll and rw_future_cancel. */
+/* The head of every future; embed it first. `state` belongs to rw_poll and rw_future_cancel; `own` is for whoever embeds it, since the
+ * room would be lost otherwise. */
 struct rw_future {
     const struct rw_future_vtable *vtable;
-    uintptr_t state; /* address once polled (checked builds) | RW_FUTURE_POLLED.. */
+    uint32_t state; /* address once polled (checked builds, its low bits) | RW_FUTURE_POLLED.. */
+    uint32_t own;   /* zero at first */
 };
 
 enum rw_future_state { RW_FUTURE_POLLED = 1, RW_FUTURE_DONE = 2, RW_FUTURE_CANCELLED = 4 };
@@ -96,7 +98,7 @@ static inline enum rw_poll rw_poll(struct rw_future *future, struct rw_context *
 #if defined(RW_CHECK_LEVEL) && RW_CHECK_LEVEL >= 2
     return rw_poll_slow(future, cx, out);
 #else
-    if ((future->state & ~(uintptr_t)RW_FUTURE_POLLED) != 0) {
+    if ((future->state & ~(uint32_t)RW_FUTURE_POLLED) != 0) {
         return rw_poll_slow(future, cx, out);
     }
     future->state = RW_FUTURE_POLLED;
@@ -132,6 +134,7 @@ static inline void rw_future_init(struct rw_future *future, const struct rw_futu
 {
     future->vtable = vtable;
     future->state = 0;
+    future->own = 0;
 }
 
 static inline void rw_waker_wake(const struct rw_waker *waker)

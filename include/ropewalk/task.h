@@ -138,6 +138,11 @@ RW_API enum rw_poll rw_task_await(struct rw_context *cx, struct rw_future *futur
 RW_API void rw_tasks(struct rw_loop *loop, bool (*visit)(void *arg, const struct rw_task_info *info),
                      void *arg);
 
+/* The same with each task and its future, both borrowed. `visit` may cancel; it must not end or spawn tasks. */
+RW_API void rw_tasks_each(struct rw_loop *loop,
+                          bool (*visit)(void *arg, struct rw_task *task, struct rw_future *future),
+                          void *arg);
+
 /* Is told of a failed task that goes away unjoined (`value` borrowed). Must not enter a script. NULL: a line on stderr. */
 RW_API void rw_loop_set_unhandled(struct rw_loop *loop,
                                   void (*unhandled)(void *arg, struct rw_task *task,

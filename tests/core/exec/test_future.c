@@ -153,7 +153,7 @@ static void a_ready_future_keeps_its_value_when_the_cancel_comes_late(void)
     struct rw_future *future = rw_ready(loop, rw_int(3));
     struct rw_context cx = {.loop = loop};
 
-    future->state = RW_FUTURE_POLLED | (uintptr_t)future; /* as when its budget had run out */
+    future->state = RW_FUTURE_POLLED | (uint32_t)(uintptr_t)future; /* as when its budget had run out */
     rw_future_cancel(future);
     CHECK_INT(rw_poll(future, &cx, &out), RW_READY);
     CHECK_INT(out.as.integer, 3);

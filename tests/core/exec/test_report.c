@@ -59,6 +59,37 @@ static void tasks_are_visited_through_all_scopes_oldest_first(void)
     world_end();
 }
 
+static bool cancel_scripts(void *arg, struct rw_task *task, struct rw_future *future)
+{
+    note("%s", rw_task_name(task));
+    if (future->vtable == &script_vtable) {
+        rw_task_cancel(task, NULL);
+    }
+    return --*(int *)arg > 0;
+}
+
+static void a_visitor_of_tasks_sees_their_futures_and_may_cancel_them(void)
+{
+    int two = 2;
+
+    CHECK(world_begin());
+    closed_gate = (struct gate){.poll_count = 0};
+    struct script *script = script_new_with(&script_vtable, wait_in_scope, NULL);
+    struct rw_task *a = rw_spawn(loop, gate_wait(&closed_gate), &(struct rw_spawn_options){.name = "a"});
+    struct rw_task *b = rw_spawn(loop, &script->base, &(struct rw_spawn_options){.name = "b"});
+    struct rw_task *c = rw_spawn(loop, gate_wait(&closed_gate), &(struct rw_spawn_options){.name = "c"});
+
+    run_turns(1);
+    rw_tasks_each(loop, cancel_scripts, &two);
+    CHECK_TEXT(noted(), "a b");
+    CHECK(!rw_task_is_cancelled(a));
+    CHECK(rw_task_is_cancelled(b));
+    rw_task_unref(a);
+    rw_task_unref(b);
+    rw_task_unref(c);
+    world_end();
+}
+
 static bool count_visits(void *arg, const struct rw_task_info *info)
 {
     ++*(int *)arg;
@@ -117,6 +148,7 @@ static void the_counters_follow_what_happens(void)
 
 static const struct test tests[] = {
     TEST(tasks_are_visited_through_all_scopes_oldest_first),
+    TEST(a_visitor_of_tasks_sees_their_futures_and_may_cancel_them),
     TEST(a_task_that_is_just_ending_is_not_shown),
     TEST(the_counters_follow_what_happens),
 };
