@@ -62,13 +62,11 @@ bool rwl_is_awaitable(lua_State *L, struct rwl_state *state, int index)
 static struct rw_future *spawn_owned(lua_State *L, struct rwl_state *state, int index)
 {
     lua_pushvalue(L, index);
-    struct rwl_coroutine *coroutine = rwl_coroutine_new(L, state, 0);
-    struct rw_task *task = rw_spawn(state->loop, &coroutine->base.base, NULL);
+    struct rw_task *task = rwl_coroutine_spawn(L, state, 0, NULL);
 
     if (task == NULL) {
         return rw_failed(state->loop, RW_ERR_NOMEM);
     }
-    coroutine->task = task;
     struct rw_future *join = rw_task_join_owned(task);
     rw_task_unref(task);
     return join;

@@ -17,7 +17,7 @@ static int finish_here(lua_State *L, struct rwl_state *state)
     if (self == NULL || self->thread != L) {
         return luaL_error(L, "the coroutine of a task was resumed by hand");
     }
-    int count = self->finish(L, state, &state->value, self->extra);
+    int count = rwl_finisher(self)(L, state, &state->value, self->extra);
     rw_value_drop(&state->value);
     return count;
 }
@@ -119,7 +119,7 @@ int rwl_suspend(lua_State *L, struct rwl_state *state, struct rw_future *future,
         return count;
     }
     self->base.leaf = future;
-    self->finish = finish;
+    rwl_set_finisher(self, finish);
     self->phase = RWL_PHASE_AWAITING;
     return SUSPEND(L, state);
 }

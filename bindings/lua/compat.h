@@ -101,22 +101,19 @@ static inline void *rwl_new_userdata(lua_State *L, size_t size)
 #endif
 }
 
-/* A thread that has ended, made ready for another function. False: it cannot be used again. */
-static inline bool rwl_reset_thread(lua_State *thread, lua_State *from, int status)
+#if RWL_HAS_CLOSE
+/* A thread that has failed, made ready for another function. */
+static inline void rwl_reset_thread(lua_State *thread, lua_State *from)
 {
-    (void)from;
-    if (status != 0) {
-#if LUA_VERSION_NUM >= 505 || (LUA_VERSION_NUM == 504 && LUA_VERSION_RELEASE_NUM >= 50406)
-        (void)lua_closethread(thread, from);
-#elif LUA_VERSION_NUM == 504
-        (void)lua_resetthread(thread);
+#if LUA_VERSION_NUM >= 505 || LUA_VERSION_RELEASE_NUM >= 50406
+    (void)lua_closethread(thread, from);
 #else
-        return false;
+    (void)from;
+    (void)lua_resetthread(thread);
 #endif
-    }
     lua_settop(thread, 0);
-    return true;
 }
+#endif
 
 #ifndef LUA_OK
 #define LUA_OK 0

@@ -6,18 +6,13 @@
  *                        |  \---yield_now-----> YIELDED --the next turn-------> RUNNING
  *                        |  \---emit----------> EMITTED --next item wanted------> RUNNING   (generators)
  *                        |  \---rwl_try-------> CALLING --in a new thread-------> RUNNING   (5.1)
- *                        `--returned or raised--> ENDED --dropped--> idle, for the next function
+ *                        `--returned or raised--> ENDED
  *
- * The thread is anchored once, in an array slot of the registry; a record that has ended waits with its thread for the
- * next function. Invariant: `thread` is NULL exactly when no slot is held. Where Lua has continuations the outcome of an
+ * How it begins and goes is spawn.c's. Invariant: a script runs only between two assignments of `current`. Where Lua has continuations the outcome of an
  * await is turned into results inside the thread (await.c). On 5.1 and LuaJIT it is done before the thread goes on,
  * on the service thread: there no pcall can be active in a suspended 5.1 thread, so a failure simply ends it; on
  * LuaJIT a trampoline around each awaiting function raises what it is told to. */
-#include <stdlib.h>
-
 #include "lua/state.h"
-
-#define IDLE_MAX 256
 
 /* ---- what goes in ---- */
 
@@ -43,7 +38,7 @@ static int push_results(lua_State *L)
     struct rwl_coroutine *self = delivery->self;
 
     lua_settop(L, 0);
-    delivery->count = self->finish(L, self->state, &self->state->value, self->extra);
+    delivery->count = rwl_finisher(self)(L, self->state, &self->state->value, self->extra);
     if (!lua_checkstack(self->thread, delivery->count + 2)) {
         return luaL_error(L, "too many results");
     }
@@ -55,13 +50,14 @@ static int push_results(lua_State *L)
 static inline bool push_scalar(struct rwl_coroutine *self)
 {
     const struct rw_value *value = &self->state->value;
+    rwl_finish *finish = rwl_finisher(self);
 
-    if (self->finish == rwl_finish_true && value->kind == RW_KIND_NIL) {
+    if (finish == rwl_finish_true && value->kind == RW_KIND_NIL) {
         lua_pushboolean(self->thread, 1);
         return true;
     }
     if (value->kind > RW_KIND_DOUBLE || value->kind == RW_KIND_INT ||
-        (self->finish != rwl_finish_outcome && self->finish != rwl_finish_operation)) {
+        (finish != rwl_finish_outcome && finish != rwl_finish_operation)) {
         return false;
     }
     rwl_push(self->thread, self->state, value);
@@ -95,14 +91,6 @@ static inline int deliver(struct rwl_coroutine *self, int *status)
 #endif
 
 /* ---- what comes out ---- */
-
-static void give_up_thread(struct rwl_coroutine *self)
-{
-    if (self->thread != NULL) {
-        rwl_slot_release(self->state, self->slot);
-        self->thread = NULL;
-    }
-}
 
 struct results {
     struct rwl_coroutine *self;
@@ -147,14 +135,21 @@ static struct rw_value failure_of(struct rwl_coroutine *self)
     return failure;
 }
 
-static enum rwh_step end(struct rwl_coroutine *self, int status, int count, struct rw_value *out)
+/* False: there are variables to be closed first, in a thread to be resumed with *count arguments. */
+static bool end(struct rwl_coroutine *self, int status, struct rw_value *out, int *count)
 {
-    *out = status == LUA_OK ? result_of(self, count) : failure_of(self);
-    self->phase = RWL_PHASE_ENDED;
-    if (!rwl_reset_thread(self->thread, self->state->L, status)) {
-        give_up_thread(self);
+    *out = status == LUA_OK ? result_of(self, *count) : failure_of(self);
+    if (status != LUA_OK && rwl_close_variables(self, out, count)) {
+        rw_value_drop(out);
+        return false;
     }
-    return RWH_DONE;
+    self->phase = RWL_PHASE_ENDED;
+    if (status != LUA_OK && !RWL_HAS_CLOSE) {
+        rwl_coroutine_give_up_thread(self); /* such a thread runs nothing any more */
+    } else {
+        lua_settop(self->thread, 0);
+    }
+    return true;
 }
 
 struct stray {
@@ -184,7 +179,7 @@ static enum rwh_step end_stray(struct rwl_coroutine *self, struct rw_value *out)
     }
     *out = rw_failure_of(stray.error);
     self->phase = RWL_PHASE_ENDED;
-    give_up_thread(self);
+    rwl_coroutine_give_up_thread(self);
     return RWH_DONE;
 }
 
@@ -212,8 +207,8 @@ __attribute__((noinline)) static enum rwh_step settle(struct rwl_coroutine *self
                 return end_stray(self, out);
             }
             count = lua_gettop(self->thread) - 1;
-        } else if (!rwl_frame_return(self, status, results, &count)) {
-            return end(self, status, results, out);
+        } else if (!rwl_frame_return(self, status, results, &count) && end(self, status, out, &count)) {
+            return RWH_DONE;
         }
         self->phase = RWL_PHASE_RUNNING;
         status = rwl_resume(self->thread, state->from, count, &results);
@@ -297,188 +292,4 @@ enum rw_poll rwl_coroutine_poll(struct rw_future *future, struct rw_context *cx,
     rw_value_drop(&self->state->value);
     self->state->current = NULL;
     return step == RWH_DONE ? RW_READY : RW_PENDING;
-}
-
-/* ---- beginning and end ---- */
-
-static void unlink_coroutine(struct rwl_coroutine *self)
-{
-    self->link.prev->next = self->link.next;
-    self->link.next->prev = self->link.prev;
-    self->link.prev = &self->link;
-    self->link.next = &self->link;
-}
-
-static bool is_reusable(const struct rwl_coroutine *self)
-{
-    return self->thread != NULL && (self->phase == RWL_PHASE_ENDED || self->phase == RWL_PHASE_NEW) &&
-           self->state->idle_count < IDLE_MAX;
-}
-
-static void keep_for_reuse(struct rwl_coroutine *self)
-{
-    struct rwl_state *state = self->state;
-
-    lua_settop(self->thread, 0);
-    self->link.next = state->idle != NULL ? &state->idle->link : NULL;
-    state->idle = self;
-    state->idle_count++;
-}
-
-void rwl_coroutine_drop(struct rw_future *future)
-{
-    struct rwl_coroutine *self = (struct rwl_coroutine *)future;
-    struct rwl_state *state = self->state;
-
-    rwh_coroutine_drop_leaf(&self->base);
-    if (self->around != NULL) {
-        rwl_scopes_abandon(self);
-        rwl_frames_drop(self);
-        rwl_native_unref(self->around->context);
-        free(self->around);
-    }
-    unlink_coroutine(self);
-    if (is_reusable(self)) {
-        keep_for_reuse(self);
-    } else {
-        give_up_thread(self);
-        free(self);
-    }
-    rwl_state_unref(state);
-}
-
-static const struct rw_future_vtable vtable = {"lua", RW_FUTURE_COROUTINE, rwl_coroutine_poll, NULL,
-                                               rwl_coroutine_drop};
-
-static struct rwl_coroutine *coroutine_at(struct rwl_list *link)
-{
-    return (struct rwl_coroutine *)((char *)link - offsetof(struct rwl_coroutine, link));
-}
-
-/* A record with a thread of its own and an empty stack. Raises. */
-static struct rwl_coroutine *make_record(lua_State *L, struct rwl_state *state)
-{
-    luaL_checkstack(L, 4, NULL);
-    lua_State *thread = lua_newthread(L);
-    int slot = rwl_slot_take(L, state);
-    struct rwl_coroutine *self = malloc(sizeof *self);
-
-    if (self == NULL) {
-        rwl_slot_release(state, slot);
-        luaL_error(L, "not enough memory");
-        return NULL;
-    }
-    self->state = state;
-    self->thread = thread;
-    self->slot = slot;
-    return self;
-}
-
-static struct rwl_coroutine *take_idle(struct rwl_state *state)
-{
-    struct rwl_coroutine *self = state->idle;
-
-    if (self != NULL) {
-        state->idle = self->link.next != NULL ? coroutine_at(self->link.next) : NULL;
-        state->idle_count--;
-    }
-    return self;
-}
-
-struct rwl_around *rwl_need_around(struct rwl_coroutine *self)
-{
-    if (self->around == NULL) {
-        self->around = calloc(1, sizeof *self->around);
-    }
-    return self->around;
-}
-
-/* rw.ctx: what the spawner has. */
-static bool inherit_context(struct rwl_coroutine *self, const struct rwl_coroutine *from)
-{
-    if (from == NULL || from->around == NULL || from->around->context == NULL) {
-        return true;
-    }
-    if (rwl_need_around(self) == NULL) {
-        return false;
-    }
-    self->around->context = from->around->context;
-    self->around->context->ref_count++;
-    return true;
-}
-
-struct rwl_coroutine *rwl_coroutine_new(lua_State *L, struct rwl_state *state, int count)
-{
-    (void)rwl_need_loop(L, state);
-    struct rwl_coroutine *self = take_idle(state);
-
-    if (self == NULL) {
-        self = make_record(L, state);
-    }
-    rwh_coroutine_init(&self->base, &vtable);
-    self->task = NULL;
-    self->around = NULL;
-    self->phase = RWL_PHASE_NEW;
-    self->generator = false;
-    self->link.prev = state->coroutines.prev;
-    self->link.next = &state->coroutines;
-    state->coroutines.prev->next = &self->link;
-    state->coroutines.prev = &self->link;
-    rwl_state_ref(state);
-    if (!lua_checkstack(self->thread, count + 4) || !inherit_context(self, state->current)) {
-        rwl_coroutine_drop(&self->base.base);
-        luaL_error(L, "not enough memory");
-        return NULL;
-    }
-    rwl_push_main(self->thread, state, lua_iscfunction(L, -1 - count) != 0);
-    lua_xmove(L, self->thread, count + 1);
-    return self;
-}
-
-void rwl_coroutines_close(struct rwl_state *state)
-{
-    while (state->coroutines.next != &state->coroutines) {
-        struct rwl_coroutine *self = coroutine_at(state->coroutines.next);
-
-        unlink_coroutine(self);
-        give_up_thread(self);
-        if (self->task != NULL) {
-            rw_task_cancel(self->task, "the Lua state was closed");
-        }
-    }
-    for (struct rwl_coroutine *self; (self = take_idle(state)) != NULL;) {
-        free(self);
-    }
-}
-
-struct native_call {
-    struct rwl_native *function;
-    struct rw_value value;
-    struct rwl_coroutine *coroutine;
-};
-
-static int make_call(lua_State *L)
-{
-    struct native_call *call = lua_touserdata(L, 1);
-
-    rwl_native_push(L, call->function);
-    int count = rwl_push_all(L, call->function->state, &call->value);
-    call->coroutine = rwl_coroutine_new(L, call->function->state, count);
-    return 0;
-}
-
-struct rw_future *rwl_call_native(struct rwl_native *function, struct rw_value value)
-{
-    struct native_call call = {.function = function, .value = value, .coroutine = NULL};
-    struct rwl_state *state = function->state;
-    int status = RW_ERR_CLOSED;
-
-    if (state->L != NULL) {
-        status = rwl_protect(state, make_call, &call);
-        if (status != 0) {
-            lua_pop(state->L, 1);
-        }
-    }
-    rw_value_drop(&call.value);
-    return status == 0 ? &call.coroutine->base.base : rw_failed(state->loop, status);
 }

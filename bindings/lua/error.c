@@ -13,7 +13,7 @@
 
 /* ---- from the core to Lua ---- */
 
-static void push_new_error(lua_State *L, struct rwl_state *state, const struct rw_value *value)
+void rwl_push_error_object(lua_State *L, struct rwl_state *state, const struct rw_value *value)
 {
     struct rwl_box *box = rwl_push_box(L, state, RWL_ERROR);
 
@@ -63,7 +63,7 @@ void rwl_push_error(lua_State *L, struct rwl_state *state, const struct rw_value
         }
         lua_pop(L, 1); /* error(nil): an object says more */
     }
-    push_new_error(L, state, value);
+    rwl_push_error_object(L, state, value);
 }
 
 int rwl_raise(lua_State *L, struct rwl_state *state, struct rw_value failure)
@@ -349,7 +349,7 @@ static int with_traceback(lua_State *L)
     struct rwl_state *state = rwl_state(L);
     struct rw_value failure = rwl_failure_at(L, state, 1, L);
 
-    push_new_error(L, state, &failure);
+    rwl_push_error_object(L, state, &failure);
     rw_value_drop(&failure);
     return 1;
 }

@@ -11,7 +11,8 @@ struct face_call {
     int count;
     const struct rw_value *in;
     struct rw_value out;
-    struct rwl_coroutine *coroutine;
+    const struct rw_spawn_options *options;
+    void *made; /* a task, or a coroutine */
 };
 
 /* Calls function(call) with `count` values from the top of the stack as its further arguments; `results` are
@@ -108,46 +109,43 @@ static int make_coroutine(lua_State *L)
 {
     struct face_call *call = lua_touserdata(L, 1);
 
-    call->coroutine = rwl_coroutine_new(L, call->state, lua_gettop(L) - 2);
+    call->made = rwl_coroutine_new(L, call->state, lua_gettop(L) - 2);
     return 0;
 }
 
-/* Pops the function and its arguments. NULL with *failure set when it cannot be. */
-static struct rwl_coroutine *coroutine_for(lua_State *L, int nargs, struct rw_value *failure)
+static int make_task(lua_State *L)
 {
-    struct face_call call = {.state = state_for(L), .coroutine = NULL};
+    struct face_call *call = lua_touserdata(L, 1);
+
+    call->made = rwl_coroutine_spawn(L, call->state, lua_gettop(L) - 2, call->options);
+    return 0;
+}
+
+/* Pops the function and its arguments and gives what `make` made of them. NULL with *failure set when it cannot be. */
+static void *make_of(lua_State *L, int nargs, lua_CFunction make, const struct rw_spawn_options *options,
+                     struct rw_value *failure)
+{
+    struct face_call call = {.state = state_for(L), .options = options, .made = NULL};
 
     if (call.state == NULL || call.state->L == NULL || call.state->loop == NULL) {
         lua_pop(L, nargs + 1);
         *failure = rw_failure(RW_ERR_CLOSED);
         return NULL;
     }
-    int status = protect(L, make_coroutine, &call, nargs + 1, 0);
+    int status = protect(L, make, &call, nargs + 1, 0);
     if (status != 0) {
         *failure = rwl_failure_at(L, call.state, -1, NULL);
         lua_pop(L, 1);
     }
-    return call.coroutine;
+    return call.made;
 }
 
 struct rw_task *rwl_spawn(lua_State *L, int nargs, const struct rw_spawn_options *options)
 {
     struct rw_value failure = rw_nil();
-    struct rwl_coroutine *coroutine = coroutine_for(L, nargs, &failure);
+    struct rw_task *task = make_of(L, nargs, make_task, options, &failure);
 
     rw_value_drop(&failure);
-    if (coroutine == NULL) {
-        return NULL;
-    }
-    struct rw_task *task;
-    if (options != NULL && options->scope != NULL) {
-        task = rw_scope_spawn(options->scope, &coroutine->base.base, options);
-    } else {
-        task = rw_spawn(coroutine->state->loop, &coroutine->base.base, options);
-    }
-    if (task != NULL) {
-        coroutine->task = task;
-    }
     return task;
 }
 
@@ -156,7 +154,7 @@ struct rw_future *rwl_call(lua_State *L, int nargs)
     struct rw_value failure = rw_nil();
     struct rwl_state *state = state_for(L);
     struct rw_loop *loop = state != NULL ? state->loop : NULL;
-    struct rwl_coroutine *coroutine = coroutine_for(L, nargs, &failure);
+    struct rwl_coroutine *coroutine = make_of(L, nargs, make_coroutine, NULL, &failure);
 
     if (coroutine != NULL) {
         return &coroutine->base.base;

@@ -54,19 +54,27 @@ void rwl_end_loop(struct rwl_state *state, struct rw_loop *loop)
 
 /* ---- the tasks that are there ---- */
 
-static struct rwl_coroutine *coroutine_at(struct rwl_list *node)
+static bool is_first(void *arg, struct rw_task *task, struct rwl_coroutine *coroutine)
 {
-    return (struct rwl_coroutine *)((char *)node - offsetof(struct rwl_coroutine, link));
+    (void)coroutine;
+    *(struct rw_task **)arg = task;
+    return false;
+}
+
+static bool cancel(void *arg, struct rw_task *task, struct rwl_coroutine *coroutine)
+{
+    (void)arg;
+    (void)coroutine;
+    rw_task_cancel(task, "the main function has ended");
+    return true;
 }
 
 static struct rw_task *any_task(struct rwl_state *state)
 {
-    for (struct rwl_list *node = state->coroutines.next; node != &state->coroutines; node = node->next) {
-        if (coroutine_at(node)->task != NULL) {
-            return coroutine_at(node)->task;
-        }
-    }
-    return NULL;
+    struct rw_task *task = NULL;
+
+    rwl_tasks_visit(state, is_first, &task);
+    return task;
 }
 
 void rwl_end_tasks(struct rwl_state *state)
@@ -77,11 +85,7 @@ void rwl_end_tasks(struct rwl_state *state)
     while (status == 0 && (task = any_task(state)) != NULL) {
         struct rw_value value = rw_nil();
 
-        for (struct rwl_list *node = state->coroutines.next; node != &state->coroutines; node = node->next) {
-            if (coroutine_at(node)->task != NULL) {
-                rw_task_cancel(coroutine_at(node)->task, "the main function has ended");
-            }
-        }
+        rwl_tasks_visit(state, cancel, NULL);
         /* The handle's failure is the task's own: whether it was joined before is not changed by this wait. */
         status = rw_block_on(state->loop, rw_task_join(task), &value);
         rw_value_drop(&value);
@@ -98,29 +102,32 @@ static const char *state_name(enum rw_task_state state)
     return names[state];
 }
 
+/* Adds to the text on top of the stack. `task` is NULL for a coroutine that is none. */
+static bool add_to_dump(void *arg, struct rw_task *task, struct rwl_coroutine *coroutine)
+{
+    lua_State *L = arg;
+
+    if (coroutine->thread == NULL) {
+        return true;
+    }
+    if (task != NULL) {
+        lua_pushfstring(L, "task %d %s\n", (int)rw_task_id(task), rw_task_name(task));
+    } else {
+        lua_pushliteral(L, "coroutine\n");
+    }
+    rwl_push_traceback(L, coroutine->thread, 0);
+    lua_pushliteral(L, "\n");
+    lua_concat(L, 4);
+    return true;
+}
+
 /* All Lua tasks with their tracebacks, as one string. */
 static void push_dump(lua_State *L, struct rwl_state *state)
 {
-    int parts = 1;
-
     lua_pushliteral(L, "");
+    rwl_tasks_visit(state, add_to_dump, L);
     for (struct rwl_list *node = state->coroutines.next; node != &state->coroutines; node = node->next) {
-        struct rwl_coroutine *coroutine = coroutine_at(node);
-
-        if (coroutine->thread == NULL) {
-            continue;
-        }
-        if (coroutine->task != NULL) {
-            lua_pushfstring(L, "task %d %s\n", (int)rw_task_id(coroutine->task),
-                            rw_task_name(coroutine->task));
-        } else {
-            lua_pushliteral(L, "coroutine\n");
-        }
-        rwl_push_traceback(L, coroutine->thread, 0);
-        lua_pushliteral(L, "\n");
-        parts += 3;
-        lua_concat(L, parts);
-        parts = 1;
+        add_to_dump(L, NULL, rwl_coroutine_at(node));
     }
 }
 
@@ -221,13 +228,11 @@ static struct rw_value deadlock(lua_State *L, struct rwl_state *state)
 static struct rw_task *spawn_main(lua_State *L, struct rwl_state *state)
 {
     static const struct rw_spawn_options options = {.name = "main"};
-    struct rwl_coroutine *coroutine = rwl_coroutine_new(L, state, lua_gettop(L) - 1);
-    struct rw_task *task = rw_spawn(state->loop, &coroutine->base.base, &options);
+    struct rw_task *task = rwl_coroutine_spawn(L, state, lua_gettop(L) - 1, &options);
 
     if (task == NULL) {
         luaL_error(L, "not enough memory");
     }
-    coroutine->task = task;
     return task;
 }
 

@@ -18,7 +18,7 @@ static struct rwl_native *native_of(struct rw_native *head)
 struct rwl_native *rwl_native_new(lua_State *L, struct rwl_state *state, bool pack)
 {
     struct rwl_native *native;
-    int slot = rwl_slot_take(L, state);
+    uint32_t slot = rwl_slot_take(L, state);
 
     native = malloc(sizeof *native);
     if (native == NULL) {

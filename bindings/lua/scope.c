@@ -78,6 +78,7 @@ static int enter(lua_State *L)
         return luaL_error(L, "not enough memory");
     }
     record->scope = rw_scope_ref(scope);
+    record->loop = state->loop;
     record->owner = state->current;
     record->outer = around->scopes;
     record->ref_count = 2;
@@ -151,12 +152,16 @@ static int leave(lua_State *L)
 
 static int scope_spawn(lua_State *L)
 {
+    struct rwl_state *state = rwl_state(L);
     struct rwl_scope *record = check_scope(L);
 
     if (record->owner == NULL) {
         return luaL_error(L, "this scope has ended");
     }
-    return rwl_spawn_at(L, rwl_state(L), 2, record->scope);
+    if (record->loop != state->loop) {
+        return luaL_error(L, "this scope belongs to another loop than the one that runs now");
+    }
+    return rwl_spawn_at(L, state, 2, record->scope);
 }
 
 static int scope_cancel(lua_State *L)

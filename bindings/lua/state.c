@@ -136,39 +136,7 @@ void rwl_set_methods(lua_State *L, struct rwl_state *state, const struct rwl_met
     }
 }
 
-#if RWL_HAS_CLOSE
-static int main_ended(lua_State *L, int status, lua_KContext context)
-{
-    (void)context;
-    if (status != LUA_OK && status != LUA_YIELD) {
-        return lua_error(L);
-    }
-    return lua_gettop(L) - 1;
-}
-
-/* The root of each task: errors are caught where <close> variables may still await, with the traceback of where
- * they were raised. */
-static int run_main(lua_State *L)
-{
-    lua_pushvalue(L, lua_upvalueindex(2));
-    lua_insert(L, 1);
-    return main_ended(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, main_ended), 0);
-}
-
-static void make_main(lua_State *L, struct rwl_state *state)
-{
-    lua_pushlightuserdata(L, state);
-    lua_getfield(L, -2, "with_traceback");
-    lua_pushcclosure(L, run_main, 2);
-    state->main_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-void rwl_push_main(lua_State *L, struct rwl_state *state, bool calls_c)
-{
-    (void)calls_c;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, state->main_ref);
-}
-#elif LUA_VERSION_NUM < 502
+#if LUA_VERSION_NUM < 502
 /* Lua 5.1 goes on in its interpreter after a yield, which must then have a Lua function to run at the root. */
 static void make_main(lua_State *L, struct rwl_state *state)
 {
@@ -222,7 +190,6 @@ static void close_state(struct rwl_state *state)
         rwl_end_loop(state, state->loop);
     }
     rwl_natives_close(state);
-    rwl_slots_close(state);
     if (state->owns_loop) {
         state->loop = NULL; /* another's is still where natives say that the state is closed */
     }
@@ -311,6 +278,7 @@ static struct rwl_state *open_state(lua_State *L)
     rwl_open_values(L, state);
     rwl_open_errors(L, state);
     make_main(L, state);
+    rwl_open_closing(L, state);
     lua_pushstring(L, rw_version());
     lua_setfield(L, -2, "VERSION");
     rwl_open_api(L);

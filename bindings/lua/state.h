@@ -77,6 +77,14 @@ struct rwl_type {
     const struct rwl_method *metamethods; /* beside, or in place of, those that all have */
 };
 
+/* A thread, and the slot that anchors it. */
+struct rwl_thread {
+    lua_State *L;
+    uint32_t slot;
+};
+
+enum { RWL_IDLE_MAX = 256 };
+
 struct rwl_list {
     struct rwl_list *next;
     struct rwl_list *prev;
@@ -104,8 +112,8 @@ struct rwl_state {
     struct rw_context *cx;         /* what it is polled with */
     struct rw_value value; /* the outcome of its await on the way to `finish`, or what a generator emits */
     lua_State *from;       /* who turns the loop */
-    struct rwl_list coroutines; /* all that hold a thread */
-    struct rwl_coroutine *idle; /* ended, with a thread to be used again; linked by link.next */
+    struct rwl_list coroutines; /* those that are no tasks */
+    size_t task_count;
     struct rwl_list natives;
     struct rwl_list boxes;
     const void *metatables[RWL_TYPE_COUNT];
@@ -116,19 +124,19 @@ struct rwl_state {
     int pid;
     int boundary; /* 5.1, 5.2: where in a lua_State the depth of C calls is found; negative: not to be found (boundary.c) */
     int slots_ref; /* slot.c: the table of anchored values, and which of its places are free */
-    int slot_count;
-    int slot_capacity;
-    int *free_slots;
-    int free_count;
+    uint32_t slot_count;
+    uint32_t free_slot; /* 0: none */
     int idle_count;
-    struct rw_value first_unhandled; /* NIL, or a failure that nobody joined */
+    struct rwl_thread idle[RWL_IDLE_MAX]; /* whose functions have ended, to be used again */
+    struct rw_value first_unhandled;      /* NIL, or a failure that nobody joined */
     struct rw_future *(*awaiter)(void *arg, struct rw_native *native); /* of foreign awaitables */
     void *awaiter_arg;
     struct rw_sim *sim;
     struct rw_loop *outer_loop; /* the loop in whose place the simulation runs */
     int cancelled_ref;
     int describe_ref; /* what describes a raised value, made beforehand: it is needed when memory is short */
-    int main_ref;     /* 5.4: the function at the root of each task */
+    int main_ref;     /* 5.1: the function at the root of a task that is a C function; 5.4: closing.c's */
+    lua_State *closing; /* 5.4: the thread in which calls are written down */
 };
 
 static inline struct rwl_state *rwl_state(lua_State *L)
@@ -197,11 +205,10 @@ void *rwl_raise_marker(void);
 /* ---- anchored values ---- */
 
 void rwl_slots_open(lua_State *L, struct rwl_state *state); /* raises */
-void rwl_slots_close(struct rwl_state *state);
 /* Anchors the value on top of the stack, which it pops. Raises. */
-int rwl_slot_take(lua_State *L, struct rwl_state *state);
-void rwl_slot_push(lua_State *L, const struct rwl_state *state, int slot);
-void rwl_slot_release(struct rwl_state *state, int slot);
+uint32_t rwl_slot_take(lua_State *L, struct rwl_state *state);
+void rwl_slot_push(lua_State *L, const struct rwl_state *state, uint32_t slot);
+void rwl_slot_release(struct rwl_state *state, uint32_t slot);
 
 /* ---- natives ---- */
 
@@ -210,8 +217,8 @@ struct rwl_native {
     struct rwl_state *state;
     struct rwl_list link;
     uint32_t ref_count;
-    int slot;  /* in the registry */
-    bool pack; /* several results of one function: a table with n */
+    uint32_t slot; /* in the registry */
+    bool pack;     /* several results of one function: a table with n */
 };
 
 extern const struct rw_native_vtable rwl_native_vtable;
@@ -253,6 +260,8 @@ void rwl_mark(lua_State *L, const char *mark); /* sets the "list" or "map" metat
 
 /* The error object of a failure or error value (a value that Lua raised itself comes back as it was). Raises. */
 void rwl_push_error(lua_State *L, struct rwl_state *state, const struct rw_value *error);
+/* Always an error object. Raises. */
+void rwl_push_error_object(lua_State *L, struct rwl_state *state, const struct rw_value *error);
 /* What the value at `index`, raised in `thread`, is as a failure; with that thread's traceback when it has none
  * yet. */
 struct rw_value rwl_failure_at(lua_State *L, struct rwl_state *state, int index, lua_State *thread);
@@ -274,8 +283,15 @@ extern const struct rwl_method rwl_error_methods[];
  * thread: it must not look at arguments. May raise. */
 typedef int rwl_finish(lua_State *L, struct rwl_state *state, struct rw_value *value, intptr_t extra);
 
+/* Finishers: the outcome or nil, message, code; the outcome or the failure raised; true or nil, message, code. */
+rwl_finish rwl_finish_operation;
+rwl_finish rwl_finish_outcome;
+rwl_finish rwl_finish_true;
+rwl_finish rwl_finish_next; /* the next item; nil at the end; rw.null for nil; raises */
+
 struct rwl_scope {
     struct rw_scope *scope;
+    struct rw_loop *loop;
     struct rwl_coroutine *owner;
     struct rwl_scope *outer;
     int ref_count; /* the box's and, while open, the owner's */
@@ -300,34 +316,55 @@ struct rwl_around {
     struct rwl_frame *frame;    /* 5.1: protected calls in threads of their own */
 };
 
-/* A function that runs as a future, driven by host.h. There is one per task, so what is needed only while it runs is with the state, and
- * what few have is apart. */
+/* A function that runs as a future, driven by host.h. There is one per task, in the task's own block, so it is kept small: what is needed
+ * only while it runs is with the state, what few have is apart, and the slot of its own thread is its head's `own`. */
 struct rwl_coroutine {
     struct rwh_coroutine base;
     struct rwl_state *state;
-    struct rw_task *task; /* not counted; NULL when it is polled inside another one's */
-    struct rwl_list link;
     lua_State *thread; /* the innermost that runs; NULL once the function has ended and its thread is gone */
-    rwl_finish *finish;
-    intptr_t extra;
     struct rwl_around *around; /* NULL until needed */
-    int slot;                  /* of its own thread in the registry */
+    intptr_t extra;            /* of the await, for its finisher */
+    int32_t finish;            /* rwl_finisher */
     uint8_t phase;             /* enum rwl_phase */
-    bool generator;
+    bool is_generator;
 };
 
-/* A coroutine from the function and `count` arguments on top of L's stack, which are popped. Raises. */
+/* The finisher is kept as its distance from one of them, which takes half the room: all are in this module. */
+static inline void rwl_set_finisher(struct rwl_coroutine *self, rwl_finish *finish)
+{
+    self->finish = (int32_t)((intptr_t)finish - (intptr_t)rwl_finish_outcome);
+}
+
+static inline rwl_finish *rwl_finisher(const struct rwl_coroutine *self)
+{
+    return (rwl_finish *)((intptr_t)rwl_finish_outcome + self->finish);
+}
+
+/* A task from the function and `count` arguments on top of L's stack, which are popped: a reference to it, or NULL as rw_spawn.
+ * Raises. */
+struct rw_task *rwl_coroutine_spawn(lua_State *L, struct rwl_state *state, int count,
+                                    const struct rw_spawn_options *options);
+/* The same as a future that is no task: it is to be polled inside one. Raises. */
 struct rwl_coroutine *rwl_coroutine_new(lua_State *L, struct rwl_state *state, int count);
+/* All tasks of the state, the oldest of each scope first, until `visit` returns false; and one of its other coroutines. */
+typedef bool rwl_visit(void *arg, struct rw_task *task, struct rwl_coroutine *coroutine);
+void rwl_tasks_visit(struct rwl_state *state, rwl_visit *visit, void *arg);
+struct rwl_coroutine *rwl_coroutine_at(struct rwl_list *link);
+/* An anchored thread with an empty stack: one that was kept, or a new one, which raises. */
+struct rwl_thread rwl_thread_take(lua_State *L, struct rwl_state *state);
+/* For the next one to take. What is on its stack goes. */
+void rwl_thread_keep(struct rwl_state *state, const struct rwl_thread *thread);
+/* Lets go of its thread; nothing can be run in it any more. */
+void rwl_coroutine_give_up_thread(struct rwl_coroutine *coroutine);
 /* What is around it, made when first needed. NULL on no memory. */
 struct rwl_around *rwl_need_around(struct rwl_coroutine *coroutine);
 /* Cuts all off from a state that goes away. */
 void rwl_coroutines_close(struct rwl_state *state);
-/* The poll and drop functions of a coroutine: its vtable's, and a generator's. */
+/* The poll function of a coroutine, and the drop function of one that is no task: its vtable's, and a generator's. */
 enum rw_poll rwl_coroutine_poll(struct rw_future *self, struct rw_context *cx, struct rw_value *out);
 void rwl_coroutine_drop(struct rw_future *self);
-/* The function at the root of a coroutine, where one is needed. 5.4: it calls what it is given in protected
- * mode, so that <close> variables may await. 5.1: a Lua function around a C function (`calls_c`), which alone
- * could not be resumed. Raises. */
+/* The function at the root of a coroutine, where one is needed. 5.1: a Lua function around a C function (`calls_c`),
+ * which alone could not be resumed. */
 void rwl_push_main(lua_State *L, struct rwl_state *state, bool calls_c);
 /* A future that calls `function` (a native, not taken) with one value (taken). */
 struct rw_future *rwl_call_native(struct rwl_native *function, struct rw_value value);
@@ -342,12 +379,6 @@ int rwl_await_operation(lua_State *L, struct rwl_state *state, struct rw_future 
 bool rwl_may_try(struct rwl_state *state);
 /* The task that is running, or raises. */
 struct rw_task *rwl_check_task(lua_State *L, struct rwl_state *state);
-
-/* Finishers: the outcome or nil, message, code; the outcome or the failure raised; true or nil, message, code. */
-rwl_finish rwl_finish_operation;
-rwl_finish rwl_finish_outcome;
-rwl_finish rwl_finish_true;
-rwl_finish rwl_finish_next; /* the next item; nil at the end; rw.null for nil; raises */
 
 /* Whether the running C function may be suspended. boundary.c finds where 5.1 and 5.2 keep their depth of C calls. */
 void rwl_boundary_open(lua_State *L, struct rwl_state *state);
@@ -393,6 +424,12 @@ int rwl_spawn_at(lua_State *L, struct rwl_state *state, int index, struct rw_sco
 bool rwl_frame_return(struct rwl_coroutine *coroutine, int status, int result_count, int *argument_count);
 void rwl_frames_drop(struct rwl_coroutine *coroutine);
 extern const struct rwl_method rwl_try_functions[];
+
+/* closing.c: what a thread that failed left to be closed, in 5.4. True: a second thread that does it and then fails in the
+ * same way has taken its place, to be resumed with so many arguments. Else it is ready for another function. */
+void rwl_open_closing(lua_State *L, struct rwl_state *state); /* with the module's table on top; raises */
+bool rwl_close_variables(struct rwl_coroutine *coroutine, const struct rw_value *failure,
+                         int *argument_count);
 
 /* ---- arguments and small things ---- */
 

@@ -43,7 +43,7 @@ static int emit(lua_State *L)
     struct rwl_state *state = rwl_state(L);
     struct rwl_coroutine *self = rwl_check_awaiting(L, state);
 
-    if (!self->generator) {
+    if (!self->is_generator) {
         return luaL_error(L, "emit may only be called by the generator it was given to");
     }
     struct rw_value value = rwl_check_value(L, state, 1);
@@ -74,7 +74,7 @@ static int make_generator(lua_State *L, struct rwl_state *state)
     lua_pushvalue(L, 1);
     rwl_push_method(L, state, emit, RWL_AWAITS_TRUE, "emit", NULL);
     struct rwl_coroutine *coroutine = rwl_coroutine_new(L, state, 1);
-    coroutine->generator = true;
+    coroutine->is_generator = true;
     return fill(L, box, rw_stream_new(loop, &generator_vtable, coroutine));
 }
 

@@ -29,6 +29,8 @@ int rwl_spawn_at(lua_State *L, struct rwl_state *state, int index, struct rw_sco
     int first = lua_type(L, index) == LUA_TTABLE ? index + 1 : index;
     int last = lua_gettop(L);
 
+    bool needs_options = scope != NULL || first != index;
+
     luaL_checktype(L, first, LUA_TFUNCTION);
     if (first != index) {
         take_options(L, index, &options);
@@ -38,17 +40,11 @@ int rwl_spawn_at(lua_State *L, struct rwl_state *state, int index, struct rw_sco
     for (int i = first; i <= last; i++) {
         lua_pushvalue(L, i);
     }
-    struct rwl_coroutine *coroutine = rwl_coroutine_new(L, state, last - first);
-    if (scope != NULL) {
-        box->thing = rw_scope_spawn(scope, &coroutine->base.base, &options);
-    } else {
-        box->thing = rw_spawn(state->loop, &coroutine->base.base, &options);
-    }
+    box->thing = rwl_coroutine_spawn(L, state, last - first, needs_options ? &options : NULL);
     if (box->thing == NULL) {
         return luaL_error(L, scope != NULL && !rw_scope_is_open(scope) ? "this scope has ended"
                                                                        : "not enough memory");
     }
-    coroutine->task = box->thing;
     return 1;
 }
 
