@@ -3,9 +3,23 @@
  * loop_task.c - create_task and task factories.
  *
  * Without a factory a coroutine becomes a Task of ours at once. With one, the factory gets what asyncio would give it, which
- * changed in Python 3.13.3: from there on all keywords.
+ * changed in Python 3.13.3: from there on all keywords. A task that is to start eagerly is asyncio's own: the first step of one
+ * of ours runs in the executor's turn, never inside a call.
  */
 #include "rwp.h"
+
+/* Calls what makes a task of asyncio's, whose first step may run at once: that is no step of a task of ours, even inside
+ * one, so the context is out of sight for as long. */
+static PyObject *call_for_task(struct rwp_loop *self, PyObject *callable, PyObject *args, PyObject *kwargs)
+{
+    struct rw_context *cx = self->cx;
+    PyObject *task;
+
+    self->cx = NULL;
+    task = PyObject_Call(callable, args, kwargs);
+    self->cx = cx;
+    return task;
+}
 
 static PyObject *create_by_factory(struct rwp_loop *self, PyObject *coro, PyObject *kwargs)
 {
@@ -26,7 +40,7 @@ static PyObject *create_by_factory(struct rwp_loop *self, PyObject *coro, PyObje
         goto done;
     }
 #endif
-    task = PyObject_Call(self->task_factory, args, passed);
+    task = call_for_task(self, self->task_factory, args, passed);
     if (task != NULL && name != NULL && name != Py_None) {
         PyObject *set = PyObject_CallMethod(task, "set_name", "O", name);
 
@@ -41,6 +55,23 @@ done:
     Py_XDECREF(args);
     return task;
 }
+
+#if PY_VERSION_HEX >= 0x030C0000
+static PyObject *create_eager(struct rwp_loop *self, PyObject *coro, PyObject *name, PyObject *context)
+{
+    PyObject *args = PyTuple_Pack(1, coro);
+    PyObject *kwargs =
+        Py_BuildValue("{s:O,s:O,s:O,s:O}", "loop", (PyObject *)self, "name", name != NULL ? name : Py_None,
+                      "context", context != NULL ? context : Py_None, "eager_start", Py_True);
+    PyObject *task = args != NULL && kwargs != NULL
+                         ? call_for_task(self, (PyObject *)self->state->task_type->tp_base, args, kwargs)
+                         : NULL;
+
+    Py_XDECREF(kwargs);
+    Py_XDECREF(args);
+    return task;
+}
+#endif
 
 PyObject *rwp_loop_create_task(PyObject *op, PyObject *args, PyObject *kwargs)
 {
@@ -57,6 +88,18 @@ PyObject *rwp_loop_create_task(PyObject *op, PyObject *args, PyObject *kwargs)
     }
     if (self->task_factory != NULL) {
         return create_by_factory(self, coro, kwargs);
+    }
+    if (eager != NULL && eager != Py_None) {
+        int is_eager = PyObject_IsTrue(eager);
+
+        if (is_eager < 0) {
+            return NULL;
+        }
+#if PY_VERSION_HEX >= 0x030C0000
+        if (is_eager) {
+            return create_eager(self, coro, name, context);
+        }
+#endif
     }
     if (rwp_task_refuse_eager(eager) < 0) {
         return NULL;

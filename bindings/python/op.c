@@ -239,8 +239,7 @@ static PySendResult give_result(struct rwp_op *op, PyObject **result)
     return PYGEN_RETURN;
 }
 
-/* The context of the step of a task of ours that this thread is in; not in one of asyncio's that a factory runs eagerly
- * inside it. */
+/* The context of the step of a task of ours that this thread is in. */
 static struct rw_context *own_context(struct rwp_op *op)
 {
     struct rwp_link *end = op->kind != RWP_OP_PLAIN ? &((struct rwp_box *)op->owner)->link : NULL;
@@ -248,11 +247,7 @@ static struct rw_context *own_context(struct rwp_op *op)
                             : end != NULL && end->thing != NULL ? end->loop
                                                                 : NULL;
 
-    if (loop == NULL || loop->cx == NULL || loop->closing || !rw_loop_is_own_thread(loop->loop)) {
-        return NULL;
-    }
-    if (loop->task_factory != NULL && loop->state->current_tasks != NULL &&
-        PyDict_GetItem(loop->state->current_tasks, (PyObject *)loop) != loop->entered) {
+    if (loop == NULL || loop->closing || !rw_loop_is_own_thread(loop->loop)) {
         return NULL;
     }
     return loop->cx;

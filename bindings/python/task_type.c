@@ -137,7 +137,9 @@ static PyObject *wakeup_repr(PyObject *op)
 {
     struct rwp_task *task = ((struct rwp_wakeup *)op)->task;
 
-    return PyUnicode_FromFormat("<wakeup of %R>", task != NULL ? rwp_task_object(task) : Py_None);
+    /* By address: the task shows the future, and the future this. */
+    return task != NULL ? PyUnicode_FromFormat("<wakeup of Task at %p>", (void *)rwp_task_object(task))
+                        : PyUnicode_FromString("<wakeup of no task>");
 }
 
 static PyType_Slot wakeup_slots[] = {

@@ -5,6 +5,7 @@
 it is a native API whose names follow anyio, trio and asyncio: tasks, scopes, channels, streams and sockets.
 """
 
+from . import testing as testing
 from ._errors import (
     BrokenError,
     BusyError,

@@ -216,14 +216,45 @@ async def in_debug_mode_a_task_knows_where_it_was_made() -> None:
 
 
 @test
-async def an_eager_start_is_refused() -> None:
+async def a_native_task_never_starts_eagerly() -> None:
     loop: Any = asyncio.get_running_loop()
+    coro = give(1)
+    expect_raises(NotImplementedError, lambda: rw.spawn(coro, eager_start=True), match="eager")
     for spawn in (rw.spawn, loop.create_task):
-        coro = give(1)
-        expect_raises(NotImplementedError, lambda spawn=spawn, coro=coro: spawn(coro, eager_start=True), match="eager")
         assert await spawn(coro, eager_start=False) == 1
         assert await spawn(give(2), eager_start=None) == 2
+        coro = give(1)
+    coro.close()
     expect_raises(TypeError, lambda: rw.spawn(give, nonsense=1), match="nonsense")
+
+
+@test
+async def the_loop_starts_a_task_eagerly_when_asked() -> None:
+    loop: Any = asyncio.get_running_loop()
+    seen: list[str] = []
+
+    async def begin() -> str:
+        seen.append("began")
+        await rw.sleep(0.001)
+        await asyncio.sleep(0.001)
+        seen.append("ended")
+        return "done"
+
+    if sys.version_info < (3, 12):
+        coro = begin()
+        expect_raises(NotImplementedError, lambda: loop.create_task(coro, eager_start=True), match="eager")
+        coro.close()
+        return
+    task = loop.create_task(begin(), name="eager", eager_start=True)
+    assert (seen, task.get_name(), task.done()) == (["began"], "eager", False)
+    assert await task == "done"
+    assert await loop.create_task(give(3), eager_start=True) == 3
+    assert await rw.spawn(give(4)) == 4  # the loop's own tasks are as they were
+    loop.set_task_factory(asyncio.eager_task_factory)
+    seen.clear()
+    task = asyncio.create_task(begin())
+    loop.set_task_factory(None)
+    assert (seen, await task) == (["began", "ended"], "done")
 
 
 @test
