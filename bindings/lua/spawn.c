@@ -48,7 +48,12 @@ struct rwl_thread rwl_thread_take(lua_State *L, struct rwl_state *state)
     struct rwl_thread thread;
 
     if (state->idle_count > 0) {
-        return state->idle[--state->idle_count];
+        thread = state->idle[--state->idle_count];
+        /* As in a new thread: a host may stop scripts that run away by a hook, a script may have left one behind. */
+        if (lua_gethook(thread.L) != lua_gethook(L)) {
+            lua_sethook(thread.L, lua_gethook(L), lua_gethookmask(L), lua_gethookcount(L));
+        }
+        return thread;
     }
     luaL_checkstack(L, 4, NULL);
     thread.L = lua_newthread(L);

@@ -56,6 +56,25 @@ t.run("variables of every function that was left are closed, and loops close the
   t.equal(order, "loop, inner, outer")
 end)
 
+t.run("a thread that is used again has the hook of who spawned, like a new one", function()
+  local calls = 0
+  local hooked = chunk [[
+    debug.sethook(note, "c")
+    local x <close> = closing(function() rw.yield_now() end)
+    rw.yield_now()
+  ]]
+  rw.spawn(hooked, rw, function() calls = calls + 1 end, closing):await()
+  t.check(calls > 0)
+  local before = calls
+  for _ = 1, 3 do
+    rw.spawn(function()
+      rw.yield_now()
+      t.equal(debug.gethook(), nil)
+    end):await()
+  end
+  t.equal(calls, before)
+end)
+
 t.run("what a handler raises takes the error's place", function()
   local order, problem = failing [[
     local a <close> = closing(function(_, e) note(e.message) end)
