@@ -22,7 +22,7 @@
 #include "exec/tree.h"
 #include "reactor/sim.h"
 
-enum { LOOK_INTERVAL = 61, LOOKS_MAX = 16, DEFAULT_BUDGET = 128, LAST_TURNS = 200 };
+enum { LOOK_INTERVAL = 61, LOOKS_MAX = 16, LAST_TURNS = 200 };
 
 #define POLL_PERIOD_NS INT64_C(20000)
 
@@ -41,7 +41,7 @@ struct rw_loop *rwi_loop_new_on(const struct rwi_sys *sys, const struct rw_loop_
     RW_ASSERT(sys != NULL);
     RW_ASSERT(options != NULL);
     struct rw_loop *loop = rwi_mem_new(sizeof *loop);
-    uint32_t budget = options->task_budget != 0 ? options->task_budget : DEFAULT_BUDGET;
+    uint32_t budget = options->task_budget != 0 ? options->task_budget : RW_DEFAULT_TASK_BUDGET;
 
     if (loop == NULL) {
         goto no_memory;

@@ -6,6 +6,7 @@
  * unknown row answers for every number outside.
  */
 #include <ropewalk.h>
+#include <string.h>
 
 #include "base/check.h"
 
@@ -60,4 +61,15 @@ const char *rw_err_text(int err)
 {
     RW_ASSERT(row_of(err)->text != NULL);
     return row_of(err)->text;
+}
+
+int rw_err_number(const char *code)
+{
+    RW_REQUIRE(code != NULL);
+    for (int err = -1; err >= RW_ERR_LAST; err--) {
+        if (strcmp(row_of(err)->code, code) == 0) {
+            return err;
+        }
+    }
+    return 0;
 }

@@ -20,8 +20,6 @@
 #include "exec/executor.h"
 #include "exec/pool.h"
 
-enum { DEFAULT_THREADS = 4, DEFAULT_QUEUE = 1024 };
-
 struct blocking_future;
 
 struct job {
@@ -122,8 +120,9 @@ static bool is_simulated(const struct rw_loop *loop)
 static struct rw_pool *own_pool(struct rw_loop *loop)
 {
     struct rwi_executor *executor = rwi_executor_of(loop);
-    uint32_t threads = executor->blocking_threads != 0 ? executor->blocking_threads : DEFAULT_THREADS;
-    uint32_t queue = executor->blocking_queue != 0 ? executor->blocking_queue : DEFAULT_QUEUE;
+    uint32_t threads =
+        executor->blocking_threads != 0 ? executor->blocking_threads : RW_DEFAULT_BLOCKING_THREADS;
+    uint32_t queue = executor->blocking_queue != 0 ? executor->blocking_queue : RW_DEFAULT_BLOCKING_QUEUE;
 
     RW_ASSERT(!executor->zombie);
     if (executor->pool == NULL) {

@@ -52,6 +52,9 @@ RW_API const char *rw_err_code(int err);
 RW_API const char *rw_err_python(int err);
 RW_API const char *rw_err_text(int err);
 
+/* The number of the error with that code ("closed"); 0 for a code that is none. Any thread. */
+RW_API int rw_err_number(const char *code);
+
 /* Where an error was raised first. */
 enum rw_origin { RW_ORIGIN_C, RW_ORIGIN_LUA, RW_ORIGIN_PYTHON };
 

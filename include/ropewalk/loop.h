@@ -15,11 +15,35 @@
 
 struct rw_sim;
 
+/* What a loop can be told when it is made. RW_LOOP_OPTIONS is the single source: the struct, its bounds, and what scripts may say
+ * in every language, are made from it. X(NAME, name, unit, default, least, most, what it is) */
+#define RW_LOOP_OPTIONS(X)                                                                                   \
+    X(TASK_BUDGET, task_budget, "operations", 128, 1, 1000000, "leaf operations a task may do in one turn")  \
+    X(BLOCKING_THREADS, blocking_threads, "threads", 16, 1, 4096, "threads of the default blocking pool")    \
+    X(BLOCKING_QUEUE, blocking_queue, "jobs", 65536, 1, 1000000000, "jobs that may wait for those threads")
+
+enum rw_loop_option_bounds {
+#define RW_OPTION_BOUNDS(NAME, name, unit, standard, least, most, text)                                      \
+    RW_DEFAULT_##NAME = standard, RW_LEAST_##NAME = least, RW_MOST_##NAME = most,
+    RW_LOOP_OPTIONS(RW_OPTION_BOUNDS)
+#undef RW_OPTION_BOUNDS
+};
+
 struct rw_loop_options {
-    struct rw_sim *sim;        /* run on this simulation instead of the kernel; NULL: the kernel */
-    uint32_t task_budget;      /* leaf operations a task may do in one turn; 0: 128 */
-    uint32_t blocking_threads; /* threads of the default blocking pool; 0: 4 */
-    uint32_t blocking_queue;   /* jobs that may wait there; 0: 1024 */
+    struct rw_sim *sim; /* run on this simulation instead of the kernel; NULL: the kernel */
+#define RW_OPTION_FIELD(NAME, name, unit, standard, least, most, text) uint32_t name; /* 0: the default */
+    RW_LOOP_OPTIONS(RW_OPTION_FIELD)
+#undef RW_OPTION_FIELD
+};
+
+/* A row of such a table, for who explains it. Static. */
+struct rw_option {
+    const char *name;
+    const char *unit;
+    const char *text;
+    int64_t standard; /* what it is when it is not given */
+    int64_t least;
+    int64_t most;
 };
 
 /* Something that is run once by the executor, in the same queue as tasks. Embed it; it must stay where it is while
@@ -80,6 +104,15 @@ struct rw_stats {
 };
 
 RW_BEGIN_DECLS
+
+/* The options of a loop, in order; NULL behind the last. Any thread. */
+RW_API const struct rw_option *rw_loop_option(size_t index);
+
+/* Writes what a script gave as the option `name`: a whole number within its bounds, or nil for the default. Returns nil, or a
+ * failure that says what is allowed, in the same words in every language: RW_ERR_TYPE for a name or a kind of value that is
+ * none, RW_ERR_INVALID for a number out of bounds. `options` is unchanged then. Any thread. */
+RW_API struct rw_value rw_loop_options_set(struct rw_loop_options *options, const char *name,
+                                           const struct rw_value *value);
 
 /* Makes a loop for the calling thread; `options` may be NULL. NULL with errno set when the system refuses. */
 RW_API struct rw_loop *rw_loop_new(const struct rw_loop_options *options);

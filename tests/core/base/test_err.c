@@ -46,11 +46,22 @@ static void unknown_numbers_have_an_answer(void)
     }
 }
 
+static void a_code_leads_back_to_its_number(void)
+{
+    for (int err = -1; err >= RW_ERR_LAST; err--) {
+        CHECK_INT(rw_err_number(rw_err_code(err)), err);
+    }
+    CHECK_INT(rw_err_number("ok"), 0);
+    CHECK_INT(rw_err_number("unknown"), 0);
+    CHECK_INT(rw_err_number(""), 0);
+}
+
 static const struct test tests[] = {
     TEST(every_error_has_a_name_a_code_a_class_and_a_text),
     TEST(the_rows_are_where_their_numbers_say),
     TEST(codes_are_unique),
     TEST(unknown_numbers_have_an_answer),
+    TEST(a_code_leads_back_to_its_number),
 };
 
 TEST_MAIN(tests)
