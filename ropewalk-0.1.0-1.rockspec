@@ -21,6 +21,7 @@ build = {
       ["ropewalk.context"] = "lua/ropewalk/context.lua",
       ["ropewalk.futures"] = "lua/ropewalk/futures.lua",
       ["ropewalk.structure"] = "lua/ropewalk/structure.lua",
+      ["ropewalk.surface"] = "lua/ropewalk/surface.lua",
       ["ropewalk.sync"] = "lua/ropewalk/sync.lua",
       ["ropewalk.testing"] = "lua/ropewalk/testing.lua",
     },

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Build the Python package: the C core, the hosts' common part and the Python binding in one extension module.
+"""Build the Python package: the C core, the hosts' common part and the Python binding in one extension module, and
+beside it `ropewalk.surface`, which SWIG makes of bindings/swig/surface.i. A source distribution brings what SWIG makes.
 
 Environment:
   ROPEWALK_LUA    5.4, luajit or none: the Lua that ropewalk.Lua() makes. Without it the first of these that
@@ -16,10 +17,19 @@ import sys
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
 
 ROOT = Path(__file__).resolve().parent
 KIT = ROOT / "build" / "kit"
+# Where a source distribution has what SWIG makes; a checkout makes it below build/.
+SHIPPED = ROOT / "bindings" / "swig" / "made"
+SURFACE = {
+    "surface_python.c": ["-python", "-fastproxy", "-interface", "surface"],
+    "surface_lua.c": ["-lua", "-nomoduleglobal"],
+}
+INCLUDES = ["include", "bindings", "bindings/swig", "build/kit"]
 LUAS = {"5.4": ("lua5.4", "lua-5.4"), "luajit": ("luajit",)}
 
 
@@ -68,6 +78,47 @@ def make_table() -> None:
     subprocess.run([sys.executable, ROOT / "tools" / "make_table.py", "--out", KIT], check=True)
 
 
+def surface(name: str) -> Path:
+    shipped = SHIPPED / name
+    return shipped if shipped.exists() else KIT / name
+
+
+def make_surface() -> None:
+    """What is not shipped, by the SWIG in PATH; tools/backend.py sees to it that pip has one."""
+    for name, options in SURFACE.items():
+        if surface(name).parent == SHIPPED:
+            continue
+        swig = shutil.which("swig")
+        if swig is None:
+            raise SystemExit(
+                "SWIG 4.1 or newer is needed to build Ropewalk from a checkout: install it, or `pip install swig`. "
+                "A source distribution brings what it makes"
+            )
+        description = ROOT / "bindings" / "swig" / "surface.i"
+        includes = [f"-I{ROOT / 'bindings' / 'swig'}", f"-I{ROOT / 'include'}"]
+        subprocess.run([swig, *options, *includes, "-outdir", KIT, "-o", KIT / name, description], check=True)
+
+
+class BuildExtensions(build_ext):
+    """The extension modules, from what SWIG makes among others."""
+
+    def run(self) -> None:
+        make_surface()
+        super().run()
+
+
+class SourceDistribution(sdist):
+    """The sources, and what SWIG makes of them."""
+
+    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
+        super().make_release_tree(base_dir, files)
+        make_surface()
+        for name in SURFACE:
+            target = Path(base_dir) / SHIPPED.relative_to(ROOT) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(surface(name), target)
+
+
 class BuildPackage(build_py):
     """The package, with what modules in C are built from: headers in include/, SWIG's interface in swig/."""
 
@@ -78,7 +129,7 @@ class BuildPackage(build_py):
         swig = ROOT / "bindings" / "swig"
         for kind, files in (
             ("include", [*ROOT.glob("include/**/*.h"), *swig.glob("ropewalk/*.h"), *KIT.glob("ropewalk/*")]),
-            ("swig", swig.glob("**/*.i")),
+            ("swig", [swig / "ropewalk.i", *swig.glob("ropewalk/*.i")]),
         ):
             for file in files:
                 below = file.parent.name if file.parent.name == "ropewalk" else ""
@@ -105,11 +156,24 @@ def extension() -> Extension:
     return Extension(
         "ropewalk._ropewalk",
         files,
-        include_dirs=["core", "include", "bindings", str(KIT.relative_to(ROOT))],
+        include_dirs=[*INCLUDES, str(SHIPPED.relative_to(ROOT)), "core"],
         depends=sources("include/**/*.h", "core/**/*.h", "bindings/**/*.h"),
         define_macros=macros,
         extra_compile_args=cflags,
         extra_link_args=ldflags,
+    )
+
+
+def surface_extension() -> Extension:
+    """A module of the kit like any other: it reaches the core through its table of functions."""
+    return Extension(
+        "ropewalk.surface",
+        [str(surface("surface_python.c").relative_to(ROOT))],
+        include_dirs=INCLUDES,
+        depends=["bindings/surface.c", "bindings/surface.h", *sources("include/**/*.h", "bindings/swig/**/*.h")],
+        define_macros=[("ROPEWALK_MODULE", "1")],
+        extra_compile_args=["-std=gnu11", "-O2", "-g", "-w", "-fvisibility=hidden"],
+        extra_link_args=["-Wl,--version-script=" + str(ROOT / "tools" / "module.map")],
     )
 
 
@@ -119,7 +183,7 @@ setup(
     package_dir={"": "python"},
     packages=find_packages("python"),
     package_data={"ropewalk": ["py.typed", "*.pyi", "lua/ropewalk/*.lua", "lua/ropewalk/*/*.lua"]},
-    cmdclass={"build_py": BuildPackage},
-    ext_modules=[extension()],
+    cmdclass={"build_ext": BuildExtensions, "build_py": BuildPackage, "sdist": SourceDistribution},
+    ext_modules=[extension(), surface_extension()],
     zip_safe=False,
 )

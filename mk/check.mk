@@ -23,6 +23,7 @@ $(1)/%.ok: %.c build/config.mk
 	$$(call say,CLANG) $$(CLANG) $$(CLANG_FLAGS) $(2) -MMD -MP -MT $$@ -MF $$(@:.ok=.d) $$<
 	@touch $$@
 endef
+$(foreach abi,$(LUAS),build/clang/lua-$(abi)/bindings/lua/surface.ok): build/kit/surface_lua.c
 $(eval $(call clang_rule,build/clang,$(CORE_INCLUDES) -Ibindings -Itests -Itests/core -Itests/harness -Iexamples/extension $(LIBPQ_CFLAGS) -DRW_FUZZ_STANDALONE=1 '-DRW_TEST_DATA="tests"'))
 $(foreach abi,$(LUAS),$(eval $(call clang_rule,build/clang/lua-$(abi),$(BINDING_INCLUDES) $(LUA_$(abi)_CFLAGS))))
 $(foreach version,$(PYTHONS),$(eval $(call clang_rule,build/clang/python-$(version),$(BINDING_INCLUDES) $(subst -I,-isystem ,$(PYTHON_$(version)_CFLAGS)) $(PYTHON_LUA_CFLAGS))))
@@ -71,7 +72,7 @@ check-types: $(VENV)/mypy
 ifneq ($(wildcard python/ropewalk),)
 check-stubs: $(VENV)/mypy python-release-3.11
 	cd build && PYTHONPATH=python/3.11 MYPYPATH=python/3.11 venv/bin/stubtest --concise --ignore-disjoint-bases \
-	    $(if $(wildcard python/stubtest.allow),--allowlist $(CURDIR)/python/stubtest.allow) ropewalk._ropewalk
+	    $(if $(wildcard python/stubtest.allow),--allowlist $(CURDIR)/python/stubtest.allow) ropewalk._ropewalk ropewalk.surface
 else
 check-stubs:
 endif

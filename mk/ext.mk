@@ -8,7 +8,7 @@
 EXT_FLAGS = -std=gnu11 -O1 -g -fPIC -pthread -DROPEWALK_MODULE -Ibuild/kit/include
 # What SWIG generates is not ours to warn of.
 EXT_SWIG_FLAGS = $(EXT_FLAGS) -w
-SWIG_FLAGS := -Ibindings/swig
+SWIG_FLAGS := -Ibindings/swig -Iinclude
 
 build/kit/include.stamp: build/kit/stamp $(wildcard include/ropewalk/*.h bindings/swig/*.i bindings/swig/ropewalk/*)
 	@rm -rf build/kit/include build/kit/swig && mkdir -p build/kit/include/ropewalk build/kit/swig/ropewalk
@@ -56,6 +56,11 @@ endef
 ext-modules: python lua
 	@:
 $(foreach swig,$(SWIGS),$(eval $(call ext_sources,kit,tests/ext,,,$(swig)))$(eval $(call ext_module,kit,tests/ext,-pthread,,$(swig))))
+
+# The library's own module, once more outside of it.
+SURFACE_FLAGS := -Ibindings -Iinclude
+$(foreach swig,$(SWIGS),build/ext/$(swig)/gen/surface_python.c build/ext/$(swig)/gen/surface_lua.c): bindings/surface.c bindings/surface.h
+$(foreach swig,$(SWIGS),$(eval $(call ext_sources,surface,bindings/swig,,,$(swig)))$(eval $(call ext_module,surface,bindings/swig,,$(SURFACE_FLAGS),$(swig))))
 
 ifneq ($(and $(LIBPQ_LIBS),$(wildcard examples/extension/pg.i)),)
 $(foreach swig,$(SWIGS),$(eval $(call ext_sources,pg,examples/extension,,,$(swig)))$(eval $(call ext_module,pg,examples/extension,$(LIBPQ_LIBS),$(LIBPQ_CFLAGS),$(swig))))

@@ -57,10 +57,11 @@ uninstall:
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/ropewalk $(DESTDIR)$(SWIGDIR)
 	rm -rf $(foreach abi,5.1 5.2 5.3 5.4 5.5,$(DESTDIR)$(LUA_SHARE)/$(abi)/ropewalk $(DESTDIR)$(LUA_LIB)/$(abi)/ropewalk)
 
-dist:
+dist: build/kit/surface_lua.c build/kit/surface_python.c
 	@mkdir -p dist
-	git archive --format=tar.gz --prefix=ropewalk-$(VERSION)/ -o dist/ropewalk-$(VERSION).tar.gz HEAD
+	git archive --format=tar.gz --prefix=ropewalk-$(VERSION)/$(SURFACE_MADE)/ $(^:%=--add-file=%) \
+	    --prefix=ropewalk-$(VERSION)/ -o dist/ropewalk-$(VERSION).tar.gz HEAD
 
 #: install        headers, libraries, ropewalk.pc, the Lua modules and ropewalk-cases; DESTDIR= and PREFIX= as usual
 #: uninstall      remove them
-#: dist           dist/ropewalk-<version>.tar.gz of what is committed
+#: dist           dist/ropewalk-<version>.tar.gz of what is committed, and of what SWIG makes of it

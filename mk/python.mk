@@ -27,6 +27,7 @@ python_dir_asan := build/asan/python
 
 # $(1) variant, $(2) version
 python_objects = $(PYTHON_BINDING_SRC:bindings/python/%.c=$(python_dir_$(1))/$(2)/obj/%.o)
+python_surface = $(python_dir_$(1))/$(2)/ropewalk/surface$(PYTHON_$(2)_SUFFIX)
 python_module = $(python_dir_$(1))/$(2)/ropewalk/_ropewalk$(PYTHON_$(2)_SUFFIX)
 
 define python_package
@@ -42,6 +43,12 @@ $(call python_module,$(1),$(2)): $$(call python_objects,$(1),$(2)) $$(HOST_SRC:%
 	    $$(LDFLAGS_$(1)) $$(CORE_LIBS)
 -include $$(patsubst %.o,%.d,$$(call python_objects,$(1),$(2)))
 
+# A module of the kit like any other, installed inside the package.
+$(call python_surface,$(1),$(2)): build/kit/surface_python.c bindings/surface.c bindings/surface.h build/kit/stamp tools/module.map
+	@mkdir -p $$(@D)
+	$$(LINK) -std=gnu11 -O2 -g -w -fPIC -fvisibility=hidden -DROPEWALK_MODULE $$(BINDING_INCLUDES) -shared -o $$@ -Wl,--version-script=tools/module.map \
+	    $$(subst -I,-isystem ,$$(PYTHON_$(2)_CFLAGS)) $$<
+
 # The pure part is linked, not copied: an edit is seen without a build.
 $(python_dir_$(1))/$(2)/package.stamp: $$(PYTHON_PACKAGE) build/config.mk build/kit/include.stamp
 	@mkdir -p $$(@D)/ropewalk
@@ -55,7 +62,7 @@ $(python_dir_$(1))/$(2)/package.stamp: $$(PYTHON_PACKAGE) build/config.mk build/
 	@touch $$@
 
 .PHONY: python-$(1)-$(2)
-python-$(1)-$(2): $(call python_module,$(1),$(2)) $(python_dir_$(1))/$(2)/package.stamp
+python-$(1)-$(2): $(call python_module,$(1),$(2)) $(call python_surface,$(1),$(2)) $(python_dir_$(1))/$(2)/package.stamp
 endef
 $(foreach version,$(PYTHONS),$(foreach variant,release asan,$(eval $(call python_package,$(variant),$(version)))))
 

@@ -305,13 +305,18 @@ static int pool_spawn(lua_State *L)
     return start(L, rwl_check(L, rwl_state(L), 1, RWL_POOL), 2);
 }
 
-/* pool(name, threads, queue) */
+static uint32_t number_or(lua_State *L, int index, uint32_t standard, uint32_t most)
+{
+    return lua_isnoneornil(L, index) ? standard : (uint32_t)rwl_check_integer(L, index, 1, most);
+}
+
+/* pool(name, threads, queue), the last two within the bounds of the loop's options of that name */
 static int new_pool(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
     const char *name = luaL_checkstring(L, 1);
-    uint32_t threads = (uint32_t)rwl_check_integer(L, 2, 1, 1024);
-    uint32_t queue = lua_isnoneornil(L, 3) ? 1024 : (uint32_t)rwl_check_integer(L, 3, 1, INT32_MAX);
+    uint32_t threads = number_or(L, 2, RW_DEFAULT_BLOCKING_THREADS, RW_MOST_BLOCKING_THREADS);
+    uint32_t queue = number_or(L, 3, RW_DEFAULT_BLOCKING_QUEUE, RW_MOST_BLOCKING_QUEUE);
     struct rwl_box *box = rwl_push_box(L, state, RWL_POOL);
 
     box->thing = rw_pool_new(name, threads, queue);

@@ -316,13 +316,9 @@ static int is_error(lua_State *L)
 
 static int code_number(lua_State *L, const char *code)
 {
-#define CODE_OF(symbol, number, name, python, text)                                                          \
-    if (strcmp(code, name) == 0) {                                                                           \
-        return symbol;                                                                                       \
-    }
-    RW_ERRORS(CODE_OF)
-#undef CODE_OF
-    return luaL_error(L, "there is no error code '%s'", code);
+    int number = rw_err_number(code);
+
+    return number != 0 ? number : luaL_error(L, "there is no error code '%s'", code);
 }
 
 /* rw.error(message, code): an error object to raise or to reject with. */

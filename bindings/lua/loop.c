@@ -175,20 +175,6 @@ static int tasks(lua_State *L)
     return 1;
 }
 
-static int stats(lua_State *L)
-{
-    struct rw_stats stats;
-
-    rw_stats(rwl_need_loop(L, rwl_state(L)), &stats);
-    lua_newtable(L);
-#define ADD(name, text)                                                                                      \
-    lua_pushinteger(L, (lua_Integer)stats.name);                                                             \
-    lua_setfield(L, -2, #name);
-    RW_STATS(ADD)
-#undef ADD
-    return 1;
-}
-
 /* ---- run ---- */
 
 /* The error object that leaves rw.run: its tostring shows the traceback, since nobody else will. */
@@ -274,10 +260,46 @@ static int run(lua_State *L)
 
 /* ---- guest mode ---- */
 
+/* The option whose name and value are on top of the stack. */
+static void read_option(lua_State *L, struct rwl_state *state, struct rw_loop_options *options)
+{
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
+    struct rw_value value = rwl_value_at(L, state, -1);
+    struct rw_value answer = rw_loop_options_set(options, name, &value);
+
+    rw_value_drop(&value);
+    if (rw_is_failure(&answer)) {
+        lua_pushstring(L, rw_value_message(&answer));
+        rw_value_drop(&answer);
+        luaL_argerror(L, 1, lua_tostring(L, -1));
+    }
+}
+
+static void make_loop(lua_State *L, struct rwl_state *state)
+{
+    struct rw_loop_options options = {0};
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    lua_pushnil(L);
+    while (lua_next(L, 1)) {
+        read_option(L, state, &options);
+        lua_pop(L, 1);
+    }
+    if (state->loop != NULL || state->L == NULL) {
+        luaL_error(L, "this state has its loop already: options go to the first call of rw.loop");
+    }
+    rwl_make_loop(L, state, &options);
+}
+
+/* loop(options): the state's loop; made here when options are given. */
 static int get_loop(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
 
+    if (!lua_isnoneornil(L, 1)) {
+        make_loop(L, state);
+    }
     rwl_push_box(L, state, RWL_LOOP)->thing = rwl_need_loop(L, state);
     return 1;
 }
@@ -383,8 +405,7 @@ static int handle_close(lua_State *L)
 
 const struct rwl_method rwl_loop_functions[] = {
     {"run", run, RWL_PLAIN},     {"loop", get_loop, RWL_PLAIN}, {"handle", new_handle, RWL_PLAIN},
-    {"stats", stats, RWL_PLAIN}, {"tasks", tasks, RWL_PLAIN},   {"dump", dump, RWL_PLAIN},
-    {NULL, NULL, RWL_PLAIN},
+    {"tasks", tasks, RWL_PLAIN}, {"dump", dump, RWL_PLAIN},     {NULL, NULL, RWL_PLAIN},
 };
 
 const struct rwl_method rwl_loop_methods[] = {

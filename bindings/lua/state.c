@@ -252,7 +252,7 @@ static void add_functions(lua_State *L, struct rwl_state *state)
         rwl_combine_functions,   rwl_channel_functions,  rwl_select_functions, rwl_oneshot_functions,
         rwl_broadcast_functions, rwl_sync_functions,     rwl_stream_functions, rwl_sink_functions,
         rwl_socket_functions,    rwl_blocking_functions, rwl_loop_functions,   rwl_sim_functions,
-        rwl_box_functions,
+        rwl_box_functions,       rwl_surface_functions,
     };
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -297,10 +297,12 @@ struct rw_loop *rwl_need_loop(lua_State *L, struct rwl_state *state)
     if (state->L == NULL) {
         luaL_error(L, "this Lua state is being closed, or its loop has ended");
     }
-    if (state->loop != NULL) {
-        return state->loop;
-    }
-    state->loop = rw_loop_new(NULL);
+    return state->loop != NULL ? state->loop : rwl_make_loop(L, state, NULL);
+}
+
+struct rw_loop *rwl_make_loop(lua_State *L, struct rwl_state *state, const struct rw_loop_options *options)
+{
+    state->loop = rw_loop_new(options);
     if (state->loop == NULL) {
         luaL_error(L, "cannot make a loop: %s", strerror(errno));
     }

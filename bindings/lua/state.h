@@ -150,6 +150,8 @@ void rwl_state_unref(struct rwl_state *state);
 
 /* The loop, made when it is first needed. Raises. */
 struct rw_loop *rwl_need_loop(lua_State *L, struct rwl_state *state);
+/* Makes it: there must be none. Raises. */
+struct rw_loop *rwl_make_loop(lua_State *L, struct rwl_state *state, const struct rw_loop_options *options);
 
 /* Cancels the tasks that are left and runs the loop until they have ended. */
 void rwl_end_tasks(struct rwl_state *state);
@@ -477,6 +479,7 @@ extern const struct rwl_method rwl_socket_functions[], rwl_socket_methods[], rwl
 extern const struct rwl_method rwl_blocking_functions[], rwl_pool_methods[];
 extern const struct rwl_method rwl_loop_functions[], rwl_loop_methods[], rwl_handle_methods[];
 extern const struct rwl_method rwl_sim_functions[], rwl_sim_methods[];
+extern const struct rwl_method rwl_surface_functions[];
 extern const struct rwl_method rwl_int64_methods[], rwl_int64_metamethods[];
 extern const struct rwl_method rwl_buffer_methods[], rwl_buffer_metamethods[];
 

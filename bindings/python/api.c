@@ -59,21 +59,7 @@ static struct rw_loop *api_loop(const struct rw_python_api *face, const char *na
 
 static PyObject *api_to_object(const struct rw_python_api *face, struct rw_value value)
 {
-    struct rwp_state *state = api_of(face)->state;
-    struct rwp_loop *loop;
-
-    if (rw_is_failure(&value)) {
-        return rwp_raise_value(state, &value);
-    }
-    if (value.kind < RW_KIND_LIST) {
-        return rwp_object_of_plain(value);
-    }
-    loop = rwp_running(state);
-    if (loop == NULL) {
-        rw_value_drop(&value);
-        return NULL;
-    }
-    return rwp_object_from(loop, value);
+    return rwp_object_of(api_of(face)->state, NULL, value);
 }
 
 static int api_to_value(const struct rw_python_api *face, PyObject *object, struct rw_value *out)

@@ -8,8 +8,6 @@
 #include "rwp.h"
 
 #define BOX(op) ((struct rwp_box *)(op))
-#define DEFAULT_THREADS 16
-#define DEFAULT_QUEUE 65536
 
 struct job {
     struct rwp_state *state;
@@ -42,7 +40,7 @@ void rwp_blocking_end(struct rwp_loop *loop)
 static struct rw_pool *default_pool(struct rwp_loop *loop)
 {
     if (loop->pool == NULL) {
-        loop->pool = rw_pool_new("python", DEFAULT_THREADS, DEFAULT_QUEUE);
+        loop->pool = rw_pool_new("python", loop->pool_threads, loop->pool_queue);
     }
     return loop->pool;
 }
@@ -176,13 +174,14 @@ static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     static char *names[] = {"name", "size", "queue", NULL};
     struct rwp_loop *loop;
     const char *name;
-    long size = 4, limit = 1024;
+    long size = RW_DEFAULT_BLOCKING_THREADS, limit = RW_DEFAULT_BLOCKING_QUEUE;
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s|ll:Pool", names, &name, &size, &limit)) {
         return NULL;
     }
-    if (size < 1 || size > 4096 || limit < 1 || limit > 1000000000) {
-        PyErr_SetString(PyExc_ValueError, "a pool has 1 to 4096 threads and room for at least one job");
+    if (size < 1 || size > RW_MOST_BLOCKING_THREADS || limit < 1 || limit > RW_MOST_BLOCKING_QUEUE) {
+        PyErr_Format(PyExc_ValueError, "a pool has 1 to %d threads and room for 1 to %d jobs",
+                     RW_MOST_BLOCKING_THREADS, RW_MOST_BLOCKING_QUEUE);
         return NULL;
     }
     loop = rwp_running(PyType_GetModuleState(type));
@@ -229,7 +228,9 @@ static void pool_dealloc(PyObject *op)
 }
 
 static PyType_Slot pool_slots[] = {
-    {Py_tp_doc, "Pool(name, size=4, queue=1024) - threads for functions that block."},
+    {Py_tp_doc, "Pool(name, size=16, queue=65536) - threads for functions that block; the defaults are those "
+                "of a loop's "
+                "blocking_threads and blocking_queue."},
     {Py_tp_new, pool_new},
     {Py_tp_dealloc, pool_dealloc},
     {Py_tp_methods, pool_methods},

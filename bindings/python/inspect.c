@@ -5,35 +5,14 @@
  * Both give plain dicts: what a console or a test looks at, not objects to work with.
  */
 #include "rwp.h"
-
-static int add_number(PyObject *dict, const char *name, uint64_t number)
-{
-    PyObject *object = PyLong_FromUnsignedLongLong(number);
-    int failed = object != NULL ? PyDict_SetItemString(dict, name, object) : -1;
-
-    Py_XDECREF(object);
-    return failed;
-}
+#include "surface.h"
 
 static PyObject *module_stats(PyObject *module, PyObject *unused)
 {
     struct rwp_loop *loop = rwp_running(rwp_state_of_module(module));
-    struct rw_stats stats;
-    PyObject *dict;
 
     (void)unused;
-    if (loop == NULL) {
-        return NULL;
-    }
-    rw_stats(loop->loop, &stats);
-    dict = PyDict_New();
-#define ADD(name, text)                                                                                      \
-    if (dict != NULL && add_number(dict, #name, stats.name) < 0) {                                           \
-        Py_CLEAR(dict);                                                                                      \
-    }
-    RW_STATS(ADD)
-#undef ADD
-    return dict;
+    return loop != NULL ? rwp_object_from(loop, rwh_stats(loop->loop)) : NULL;
 }
 
 struct listing {
@@ -131,5 +110,11 @@ static PyMethodDef functions[] = {
 
 int rwp_inspect_init(struct rwp_state *state)
 {
+    /* Modules that SWIG makes have their state in globals, so that only the first interpreter can have them. */
+    bool is_main = PyInterpreterState_Get() == PyInterpreterState_Main();
+
+    if (PyModule_AddObjectRef(state->module, "_is_main_interpreter", is_main ? Py_True : Py_False) < 0) {
+        return -1;
+    }
     return PyModule_AddFunctions(state->module, functions);
 }

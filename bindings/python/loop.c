@@ -3,33 +3,13 @@
  * loop.c - LoopBase: the core's loop in Python's hands. asyncio's other methods are inherited in ropewalk._loop.
  *
  * run_forever, in Python, calls _run here, which turns the core's loop until somebody stops it. The GIL is let go of only
- * where a turn is about to sleep (the wait hooks). A SystemExit or KeyboardInterrupt out of a callback or a task
+ * where a turn is about to sleep (the wait hooks of loop_open.c). A SystemExit or KeyboardInterrupt out of a callback or a task
  * cannot unwind a turn: it is kept until the turn has ended, while tasks and callbacks behind it queue themselves again.
  *
  * closing: links are ended first (all Python-owned things of the core), then the core's loop is freed; tasks are dropped
  * without being entered, as asyncio does.
  */
 #include "rwp.h"
-
-static void let_go(void *arg)
-{
-    struct rwp_loop *self = arg;
-
-    self->released = PyEval_SaveThread();
-}
-
-static int take_back(void *arg)
-{
-    struct rwp_loop *self = arg;
-
-    PyEval_RestoreThread(self->released);
-    self->released = NULL;
-    if (PyErr_CheckSignals() < 0) {
-        Py_XSETREF(self->exit_exception, rwp_exc_take());
-        return RW_ERR_CANCELLED;
-    }
-    return 0;
-}
 
 bool rwp_loop_is_mine(struct rwp_loop *self)
 {
@@ -159,43 +139,6 @@ static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     rwp_node_add(&self->state->loops, &self->node);
     return (PyObject *)self;
-}
-
-/* Failures of tasks are Python's own to report, in the task's finalizer. */
-static void ignore_unhandled(void *arg, struct rw_task *task, const struct rw_value *value)
-{
-    (void)arg;
-    (void)task;
-    (void)value;
-}
-
-static PyObject *loop_open(PyObject *op, PyObject *simulation)
-{
-    struct rwp_loop *self = (struct rwp_loop *)op;
-    struct rw_loop_options options = {0};
-    struct rw_wait_hooks hooks = {let_go, take_back, self};
-
-    if (self->loop != NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "the loop is open already");
-        return NULL;
-    }
-    if (PyDict_Check(simulation)) {
-        self->sim = rwp_sim_make(simulation);
-        if (self->sim == NULL) {
-            return NULL;
-        }
-    }
-    options.sim = self->sim;
-    self->loop = rw_loop_new(&options);
-    if (self->loop == NULL) {
-        return PyErr_SetFromErrno(PyExc_OSError);
-    }
-    rw_loop_set_wait_hooks(self->loop, &hooks);
-    rw_loop_set_unhandled(self->loop, ignore_unhandled, NULL);
-    if (self->sim == NULL && (self->handle = rw_handle_new(self->loop)) == NULL) {
-        return PyErr_NoMemory();
-    }
-    Py_RETURN_NONE;
 }
 
 /* Tasks that the executor holds stay in the ring, behind those that are still to be looked at. */
@@ -435,8 +378,9 @@ static PyObject *loop_set_debug(PyObject *op, PyObject *enabled)
 #define FAST(method) ((PyCFunction)(void (*)(void))(method))
 
 static PyMethodDef loop_methods[] = {
-    {"_open", loop_open, METH_O,
-     "_open(simulation) - make the core's loop; a dict of options: in simulation."},
+    {"_open", rwp_loop_open, METH_VARARGS,
+     "_open(simulation, options) - make the core's loop with a dict of options; simulation: None, or a dict "
+     "of its own."},
     {"_close", loop_close, METH_NOARGS, "_close() - free the core's loop."},
     {"_run", loop_run, METH_NOARGS, "_run() - turn the loop until stop() was called."},
     {"_after_fork", loop_after_fork, METH_NOARGS,

@@ -254,8 +254,8 @@ int rwp_value_from(struct rwp_state *state, PyObject *object, struct rw_value *o
 int rwp_value_portable(struct rwp_state *state, PyObject *object, struct rw_value *out);
 /* Takes the value (also when it fails). Failures are raised. */
 PyObject *rwp_object_from(struct rwp_loop *loop, struct rw_value value);
-/* The object of a value that is no container, handle, native nor failure: it needs no loop. Takes the value. */
-PyObject *rwp_object_of_plain(struct rw_value value);
+/* The same where there may be no loop (NULL): one is needed for handles and natives only, and then must run. */
+PyObject *rwp_object_of(struct rwp_state *state, struct rwp_loop *loop, struct rw_value value);
 /* The object of a handle whose type a module in C has added; else TypeError. Takes the value. */
 PyObject *rwp_api_object(struct rwp_state *state, struct rw_value *value);
 /* The Python object inside a native of this interpreter, borrowed; NULL when it is another's. */
@@ -279,7 +279,9 @@ struct rwp_loop {
     struct rw_loop *loop; /* NULL once closed */
     struct rw_handle *handle;
     struct rw_sim *sim;
-    struct rw_pool *pool;             /* of to_thread; NULL until needed */
+    struct rw_pool *pool; /* of to_thread; NULL until needed */
+    uint32_t pool_threads;
+    uint32_t pool_queue;
     struct rw_context *cx;            /* while a task of ours is being stepped */
     struct rwp_node node;             /* in the module's state */
     struct rwp_node links;            /* of boxes, handles, scopes */
@@ -341,6 +343,7 @@ PyObject *rwp_call_soon(struct rwp_loop *self, PyObject *callback, PyObject *con
 int rwp_schedule(struct rwp_loop *self, PyObject *callback, PyObject *arg, PyObject *context);
 
 /* Methods of the loop that live in files of their own (loop_sim.c, loop_task.c, call.c, watch.c). */
+PyObject *rwp_loop_open(PyObject *self, PyObject *args);
 struct rw_sim *rwp_sim_make(PyObject *options);
 PyObject *rwp_loop_sim_random(PyObject *self, PyObject *unused);
 PyObject *rwp_loop_sim_add_name(PyObject *self, PyObject *args);

@@ -321,15 +321,16 @@ int rwp_value_portable(struct rwp_state *state, PyObject *object, struct rw_valu
 
 /* ---- values to objects ------------------------------------------------------------------------------------------------- */
 
-static PyObject *object_of(struct rwp_loop *loop, const struct rw_value *value);
+/* `loop` may be NULL: what belongs to a loop is then one of that which runs. */
+static PyObject *object_of(struct rwp_state *state, struct rwp_loop *loop, const struct rw_value *value);
 
-static PyObject *object_of_list(struct rwp_loop *loop, const struct rw_list *list)
+static PyObject *object_of_list(struct rwp_state *state, struct rwp_loop *loop, const struct rw_list *list)
 {
     size_t count = rw_list_count(list);
     PyObject *made = PyList_New((Py_ssize_t)count);
 
     for (size_t i = 0; made != NULL && i < count; i++) {
-        PyObject *item = object_of(loop, rw_list_at(list, i));
+        PyObject *item = object_of(state, loop, rw_list_at(list, i));
 
         if (item == NULL) {
             Py_CLEAR(made);
@@ -340,14 +341,14 @@ static PyObject *object_of_list(struct rwp_loop *loop, const struct rw_list *lis
     return made;
 }
 
-static PyObject *object_of_map(struct rwp_loop *loop, const struct rw_map *map)
+static PyObject *object_of_map(struct rwp_state *state, struct rwp_loop *loop, const struct rw_map *map)
 {
     size_t count = rw_map_count(map);
     PyObject *made = PyDict_New();
 
     for (size_t i = 0; made != NULL && i < count; i++) {
-        PyObject *key = object_of(loop, rw_map_key(map, i));
-        PyObject *item = key != NULL ? object_of(loop, rw_map_item(map, i)) : NULL;
+        PyObject *key = object_of(state, loop, rw_map_key(map, i));
+        PyObject *item = key != NULL ? object_of(state, loop, rw_map_item(map, i)) : NULL;
 
         if (item == NULL || PyDict_SetItem(made, key, item) < 0) {
             Py_CLEAR(made);
@@ -408,45 +409,47 @@ static PyObject *object_of_scalar(const struct rw_value *value)
     }
 }
 
-static PyObject *object_of(struct rwp_loop *loop, const struct rw_value *value)
+static PyObject *object_of(struct rwp_state *state, struct rwp_loop *loop, const struct rw_value *value)
 {
     struct rw_value copy;
 
     switch ((enum rw_kind)value->kind) {
     case RW_KIND_LIST:
-        return object_of_list(loop, value->as.list);
+        return object_of_list(state, loop, value->as.list);
     case RW_KIND_MAP:
-        return object_of_map(loop, value->as.map);
+        return object_of_map(state, loop, value->as.map);
     case RW_KIND_ERROR:
-        return rwp_exception_of(loop->state, value);
+        return rwp_exception_of(state, value);
     case RW_KIND_HANDLE:
+    case RW_KIND_NATIVE:
+        if (loop == NULL && (loop = rwp_running(state)) == NULL) {
+            return NULL;
+        }
+        if (value->kind == RW_KIND_NATIVE) {
+            return object_of_native(loop, value->as.native);
+        }
         copy = rw_value_clone(value);
         return rwp_object_of_handle(loop, &copy);
-    case RW_KIND_NATIVE:
-        return object_of_native(loop, value->as.native);
     default:
         return object_of_scalar(value);
     }
 }
 
-PyObject *rwp_object_of_plain(struct rw_value value)
+PyObject *rwp_object_of(struct rwp_state *state, struct rwp_loop *loop, struct rw_value value)
 {
-    PyObject *object = object_of_scalar(&value);
+    PyObject *object;
 
+    if (rw_is_failure(&value)) {
+        return rwp_raise_value(state, &value);
+    }
+    object = object_of(state, loop, &value);
     rw_value_drop(&value);
     return object;
 }
 
 PyObject *rwp_object_from(struct rwp_loop *loop, struct rw_value value)
 {
-    PyObject *object;
-
-    if (rw_is_failure(&value)) {
-        return rwp_raise_value(loop->state, &value);
-    }
-    object = object_of(loop, &value);
-    rw_value_drop(&value);
-    return object;
+    return rwp_object_of(loop->state, loop, value);
 }
 
 int rwp_seconds(PyObject *number, int64_t *out_ns)

@@ -8,7 +8,7 @@
  */
 
 %{
-#ifndef ROPEWALK_MODULE
+#if !defined(ROPEWALK_MODULE) && !defined(ROPEWALK_BUILTIN) /* the latter: a part of the library itself */
 #error "compile every file of this module with -DROPEWALK_MODULE: python -m ropewalk.config --cflags"
 #endif
 #include <ropewalk.h>

@@ -11,6 +11,7 @@ local structure = require "ropewalk.structure"
 local futures = require "ropewalk.futures"
 local sync = require "ropewalk.sync"
 local context = require "ropewalk.context"
+local surface = require "ropewalk.surface"
 
 local M = {
   VERSION = core.VERSION,
@@ -77,7 +78,10 @@ local M = {
   bytes = core.bytes,
   text = core.text,
   -- seeing inside
-  stats = core.stats,
+  stats = surface.stats,
+  counters = surface.counters,
+  options = surface.options,
+  errors = surface.errors,
   tasks = core.tasks,
   dump = core.dump,
 }

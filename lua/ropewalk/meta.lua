@@ -12,6 +12,19 @@
 ---@field origin "c"|"lua"|"python"
 ---@field others ropewalk.Error[] failures of siblings, later than this one
 
+---@class ropewalk.ErrorRow
+---@field number integer the enum rw_err of C
+---@field name string its name there
+---@field python string the exception class
+---@field text string
+
+---@class ropewalk.Option
+---@field default integer
+---@field least integer
+---@field most integer
+---@field unit string
+---@field text string
+
 ---@class ropewalk.Awaitable
 local Awaitable = {}
 ---Waits for the outcome: its values, or the error it failed with, raised.
@@ -469,8 +482,10 @@ local rw = {}
 ---@param fn fun(...): any
 ---@return any ...
 function rw.run(fn, ...) end
+---The state's loop. Options (rw.options() lists them) go to the first call, before anything else makes the loop.
+---@param options table<string, integer>?
 ---@return ropewalk.Loop
-function rw.loop() end
+function rw.loop(options) end
 ---@return ropewalk.Handle
 function rw.handle() end
 ---A table of options ({name = ...}) may come before the function.
@@ -588,8 +603,8 @@ function rw.forward(stream, sink) end
 ---@return any ...
 function rw.spawn_blocking(fn, ...) end
 ---@param name string
----@param threads integer
----@param queue integer?
+---@param threads integer? as the loop's option blocking_threads
+---@param queue integer? as blocking_queue
 ---@return ropewalk.Pool
 function rw.pool(name, threads, queue) end
 ---@param message string
@@ -610,8 +625,17 @@ function rw.map(items) end
 function rw.bytes(data) end
 ---@param data string
 function rw.text(data) end
+---The loop's counters as they are now; rw.counters() says what each counts.
 ---@return table<string, integer>
 function rw.stats() end
+---@return table<string, string>
+function rw.counters() end
+---What rw.loop takes, by name.
+---@return table<string, ropewalk.Option>
+function rw.options() end
+---The table of errors, by code.
+---@return table<string, ropewalk.ErrorRow>
+function rw.errors() end
 ---@return table[]
 function rw.tasks() end
 ---@return string

@@ -79,7 +79,6 @@ from ._ropewalk import (
     sleep,
     socket_pair,
     spawn,
-    stats,
     stream,
     tasks,
     timeout,
@@ -88,6 +87,7 @@ from ._ropewalk import (
     yield_now,
 )
 from ._runtime import LoopHandle, dump, get_include, handle, run, serve
+from ._surface import counters, errors, options, stats
 from ._sync import Barrier, Condition, Event, JoinSet, Lock, Once, RWLock
 
 Cancelled = CancelledError
@@ -148,7 +148,9 @@ __all__ = [
     "channel",
     "connect_tcp",
     "connect_unix",
+    "counters",
     "dump",
+    "errors",
     "fail_after",
     "first",
     "forward",
@@ -165,6 +167,7 @@ __all__ = [
     "move_on_after",
     "new_event_loop",
     "oneshot",
+    "options",
     "resolve",
     "run",
     "running_loop",

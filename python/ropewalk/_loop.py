@@ -66,13 +66,18 @@ class EventLoop(LoopBase, _Base):  # type: ignore[misc]  # LoopBase's methods re
 
     Args:
         simulation: options of a simulated world (see `ropewalk.testing`); None for the real one.
+        options: of the loop itself, those that `ropewalk.options()` lists.
+
+    Raises:
+        TypeError: there is no such option, or its value is no number.
+        ValueError: the number is out of the option's bounds.
     """
 
     _closed = True  # until it is open
 
-    def __init__(self, simulation: dict[str, Any] | None = None) -> None:
+    def __init__(self, simulation: dict[str, Any] | None = None, **options: int | None) -> None:
         self._watches: dict[int, FdWatch] = {}
-        self._open(simulation)
+        self._open(simulation, options)
         self._simulated = simulation is not None
         _Base.__init__(self, _NoSelector())
         self._set_debug(self.get_debug())
@@ -289,9 +294,9 @@ class EventLoop(LoopBase, _Base):  # type: ignore[misc]  # LoopBase's methods re
         self._close()
 
 
-def new_event_loop() -> EventLoop:
-    """A new event loop, for `asyncio.Runner(loop_factory=...)` and the like."""
-    return EventLoop()
+def new_event_loop(**options: int | None) -> EventLoop:
+    """A new event loop, for `asyncio.Runner(loop_factory=...)` and the like; `ropewalk.options()` lists its options."""
+    return EventLoop(None, **options)
 
 
 def _after_fork() -> None:

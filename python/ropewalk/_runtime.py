@@ -12,24 +12,28 @@ from typing import Any, TextIO, TypeVar
 
 from ._errors import ClosedError
 from ._loop import EventLoop, new_event_loop
-from ._ropewalk import Listener, SocketStream, running_loop, scope, spawn, stats, tasks
+from ._ropewalk import Listener, SocketStream, running_loop, scope, spawn, tasks
+from ._surface import stats
 
 __all__ = ["LoopHandle", "dump", "get_include", "handle", "run", "serve"]
 
 T = TypeVar("T")
 
 
-def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None) -> T:
+def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None, **options: int | None) -> T:
     """Run a coroutine on a new event loop until it ends, and give its result.
 
     Args:
         main: the coroutine.
         debug: asyncio's debug mode; None leaves it to the environment.
+        options: of the loop, those that `options()` lists.
 
     Raises:
         RuntimeError: an event loop is running in this thread already.
+        TypeError: there is no such option, or its value is no number.
+        ValueError: the number is out of the option's bounds.
     """
-    with asyncio.Runner(debug=debug, loop_factory=new_event_loop) as runner:
+    with asyncio.Runner(debug=debug, loop_factory=lambda: new_event_loop(**options)) as runner:
         return runner.run(main)
 
 

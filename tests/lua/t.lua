@@ -137,6 +137,24 @@ function t.trace()
   })
 end
 
+-- Runs a program of its own on the same interpreter: its output and its exit status.
+function t.program(source)
+  local i, interpreter = 0, nil
+  while arg[i] do
+    interpreter = arg[i]
+    i = i - 1
+  end
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write('local rw = require "ropewalk"\n', source)
+  file:close()
+  local pipe = assert(io.popen(interpreter .. " " .. path .. " 2>&1; echo status $?"))
+  local output, status = pipe:read("*a"):match("^(.-)status (%d+)%s*$")
+  pipe:close()
+  os.remove(path)
+  return output, status
+end
+
 function t.finish()
   print(("%d passed, %d failed, %d skipped"):format(t.passed, t.failed, t.skipped))
   os.exit(t.failed == 0 and 0 or 1, true)

@@ -4,28 +4,11 @@
 
 local t = require "t"
 
-local interpreter
-do
-  local i = 0
-  while arg[i] do
-    interpreter = arg[i]
-    i = i - 1
-  end
-end
-
 -- Runs a program; its exit status must be 0 and its output `wanted`.
 local function program(name, wanted, source)
   t.plain(name, function()
-    local path = os.tmpname()
-    local file = assert(io.open(path, "w"))
-    file:write('local rw = require "ropewalk"\n', source)
-    file:close()
-    local pipe = assert(io.popen(interpreter .. " " .. path .. " 2>&1; echo status $?"))
-    local output = pipe:read("*a")
-    pipe:close()
-    os.remove(path)
-    local body, status = output:match("^(.-)status (%d+)%s*$")
-    t.equal(status, "0", "exit status, output: " .. output)
+    local body, status = t.program(source)
+    t.equal(status, "0", "exit status, output: " .. body)
     t.equal(body, wanted == "" and "" or wanted .. "\n")
   end)
 end

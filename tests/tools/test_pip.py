@@ -24,6 +24,12 @@ async def main():
     return await task + 2
 print(rw.run(main()))
 """
+SURFACE = """
+import ropewalk as rw
+from ropewalk import surface
+assert surface.ERR_CLOSED == rw.errors()["closed"]["number"], rw.errors()
+print(rw.options()["task_budget"]["default"])
+"""
 HAS_LUA = """
 import ropewalk as rw
 async def main():
@@ -40,6 +46,25 @@ async def main():
         return f"{type(error).__name__}: {error}"
 print(rw.run(main()))
 """
+LUA_SURFACE = """
+import ropewalk as rw
+async def main():
+    lua = rw.Lua()
+    assert await lua.eval("function() return require('ropewalk').errors() end")() == rw.errors()
+    return await lua.eval("function() return require('ropewalk.surface').ERR_CLOSED end")()
+print(rw.run(main()))
+"""
+
+
+def path_without(name: str, directory: Path) -> str:
+    """A PATH with everything that is in ours but the programs called `name`: a directory of links."""
+    directory.mkdir()
+    for part in os.environ["PATH"].split(os.pathsep):
+        for program in Path(part).iterdir() if os.path.isdir(part) else ():
+            link = directory / program.name
+            if not program.name.startswith(name) and not os.path.lexists(link):
+                link.symlink_to(program)
+    return str(directory)
 
 
 def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
@@ -65,6 +90,7 @@ class Pip(unittest.TestCase):
     work: Path
     pip: list[str | Path]
     sdist: Path
+    no_swig: str
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -74,6 +100,7 @@ class Pip(unittest.TestCase):
         cls.pip = [cls.work / "tools" / "bin" / "python", "-m", "pip"]
         run(*cls.pip, "install", "-q", "build")
         copy_tree(cls.work / "tree")
+        cls.no_swig = path_without("swig", cls.work / "without-swig")
         run(cls.work / "tools" / "bin" / "python", "-m", "build", "--sdist", "-o", cls.work, cwd=cls.work / "tree")
         cls.sdist = next(cls.work.glob("ropewalk-*.tar.gz"))
 
@@ -88,9 +115,12 @@ class Pip(unittest.TestCase):
         run(python, "-m", "pip", "install", "-q", what, **environment)
         return python
 
-    def test_the_sdist_builds_from_what_it_contains(self) -> None:
-        python = self.installed(self.sdist, "from-sdist")
+    def test_the_sdist_builds_from_what_it_contains_and_without_swig(self) -> None:
+        self.assertIsNone(shutil.which("swig", path=self.no_swig))
+        python = self.installed(self.sdist, "from-sdist", PATH=self.no_swig)
         self.assertEqual(run(python, "-c", SMOKE, cwd=self.work), "42\n")
+        self.assertEqual(run(python, "-c", SURFACE, cwd=self.work), "128\n")
+        self.assertEqual(run(python, "-c", LUA_SURFACE, cwd=self.work), "-3\n")
         package = run(python, "-c", "import ropewalk; print(ropewalk.__file__)", cwd=self.work)
         self.assertTrue((Path(package.strip()).parent / "py.typed").exists())
         self.assertEqual(run(python, "-c", HAS_LUA, cwd=self.work), "42\n")
@@ -107,9 +137,16 @@ class Pip(unittest.TestCase):
         self.assertEqual(run(python, "-c", program, cwd=self.work), "42\n")
 
     def test_the_tree_installs_without_a_lua_and_says_so(self) -> None:
-        python = self.installed(self.work / "tree", "from-tree", ROPEWALK_LUA="none")
+        """A checkout has nothing that SWIG makes: where there is no SWIG, pip is told to bring one along."""
+        python = self.installed(self.work / "tree", "from-tree", ROPEWALK_LUA="none", PATH=self.no_swig)
         self.assertEqual(run(python, "-c", SMOKE, cwd=self.work), "42\n")
+        self.assertEqual(run(python, "-c", SURFACE, cwd=self.work), "128\n")
         self.assertRegex(run(python, "-c", NO_LUA, cwd=self.work), r"^UnsupportedError: .*Lua")
+
+    def test_a_build_by_hand_without_swig_says_what_to_do(self) -> None:
+        run(*self.pip, "install", "-q", "setuptools>=77")
+        with self.assertRaisesRegex(AssertionError, "SWIG 4.1 or newer is needed .* or `pip install swig`"):
+            run(self.pip[0], "setup.py", "-q", "build_ext", cwd=self.work / "tree", PATH=self.no_swig)
 
     def test_an_unknown_lua_is_refused(self) -> None:
         with self.assertRaisesRegex(AssertionError, "ROPEWALK_LUA=6.0: choose one of"):
@@ -119,6 +156,8 @@ class Pip(unittest.TestCase):
         with tarfile.open(self.sdist) as archive:
             names = archive.getnames()
         self.assertEqual([name for name in names if name.endswith((".o", ".so", ".a", ".pyc"))], [])
+        made = sorted(name.rsplit("/", 1)[1] for name in names if "/bindings/swig/made/" in name)
+        self.assertEqual(made, ["surface_lua.c", "surface_python.c"])
 
 
 if __name__ == "__main__":

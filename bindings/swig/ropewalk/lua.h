@@ -122,6 +122,17 @@ static inline const struct rw_lua_api *ropewalk_require(lua_State *L)
     return api;
 }
 
+#elif defined(ROPEWALK_BUILTIN)
+
+/* For what is compiled into the library itself: its table is there, and fits. */
+static inline const struct rw_lua_api *ropewalk_require(lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, RW_LUA_API_NAME);
+    const struct rw_lua_api *api = (const struct rw_lua_api *)lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return api;
+}
+
 #endif
 
 #endif

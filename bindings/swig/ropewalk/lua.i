@@ -8,7 +8,9 @@
 
 %{
 #include <ropewalk/lua.h>
+#ifdef ROPEWALK_MODULE
 #include <ropewalk/module.c>
+#endif
 
 static const struct rw_lua_api *ropewalk_api = NULL;
 

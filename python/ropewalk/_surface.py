@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""What the library says of itself, from `ropewalk.surface` where that can be had.
+
+It is made by SWIG, whose modules keep their state in globals and so belong to one interpreter. In others the counters
+come from the package's own module, since programs and tests need them, and the rest is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._errors import UnsupportedError
+from ._ropewalk import _is_main_interpreter
+
+__all__ = ["counters", "errors", "options", "stats"]
+
+if TYPE_CHECKING or _is_main_interpreter:
+    from .surface import counters, errors, options, stats
+else:
+    from ._ropewalk import stats
+
+    def _refused(name: str) -> Any:
+        def refuse() -> Any:
+            raise UnsupportedError(f"ropewalk.{name}() works in the main interpreter only")
+
+        return refuse
+
+    counters, errors, options = (_refused(name) for name in ("counters", "errors", "options"))
