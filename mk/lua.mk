@@ -43,7 +43,7 @@ lua_objects = $(LUA_BINDING_SRC:bindings/lua/%.c=$(lua_dir_$(1))/$(2)/obj/%.o)
 define lua_module
 $(lua_dir_$(1))/$(2)/obj/%.o: bindings/lua/%.c build/config.mk build/kit/stamp
 	@mkdir -p $$(@D)
-	$$(COMPILE) $$(BASE_CFLAGS) $$(CFLAGS_$(1)) $$(BINDING_INCLUDES) $$(LUA_$(2)_CFLAGS) $$(CFLAGS) -c -o $$@ $$<
+	$$(COMPILE) $$(BASE_CFLAGS) -fno-plt $$(CFLAGS_$(1)) $$(BINDING_INCLUDES) $$(LUA_$(2)_CFLAGS) $$(CFLAGS) -c -o $$@ $$<
 
 $(lua_dir_$(1))/$(2)/obj/surface.o: build/kit/surface_lua.c
 

@@ -87,10 +87,10 @@ static int call_handlers(lua_State *L, int status, lua_KContext at)
     return lua_error(L);
 }
 
-/* The function of the second thread; its second upvalue is the message handler. */
+/* The function of the second thread; its upvalue is the message handler. */
 static int close_all(lua_State *L)
 {
-    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     return call_handlers(L, LUA_OK, CALLS_AT);
 }
@@ -137,9 +137,8 @@ bool rwl_close_variables(struct rwl_coroutine *self, const struct rw_value *fail
 
 void rwl_open_closing(lua_State *L, struct rwl_state *state)
 {
-    lua_pushlightuserdata(L, state);
-    lua_getfield(L, -2, "with_traceback");
-    lua_pushcclosure(L, close_all, 2);
+    lua_getfield(L, -1, "with_traceback");
+    lua_pushcclosure(L, close_all, 1);
     state->main_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 

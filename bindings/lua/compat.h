@@ -75,20 +75,30 @@ static inline bool rwl_may_yield_here(lua_State *L)
 }
 #endif
 
-/* The code of lua_resume, and how many results a thread that has ended left. */
-static inline int rwl_resume(lua_State *thread, lua_State *from, int argument_count, int *result_count)
+/* The code of lua_resume. What it says about results is for rwl_result_count. */
+static inline int rwl_resume(lua_State *thread, lua_State *from, int argument_count, int *results)
 {
 #if LUA_VERSION_NUM >= 504
-    return lua_resume(thread, from, argument_count, result_count);
+    return lua_resume(thread, from, argument_count, results);
 #elif LUA_VERSION_NUM >= 502
-    int status = lua_resume(thread, from, argument_count);
-    *result_count = status == LUA_YIELD ? 0 : lua_gettop(thread);
-    return status;
+    (void)results;
+    return lua_resume(thread, from, argument_count);
 #else
-    int status = lua_resume(thread, argument_count);
+    (void)results;
     (void)from;
-    *result_count = status == LUA_YIELD ? 0 : lua_gettop(thread);
-    return status;
+    return lua_resume(thread, argument_count);
+#endif
+}
+
+/* How many results a thread that has ended left. */
+static inline int rwl_result_count(lua_State *thread, int results)
+{
+#if LUA_VERSION_NUM >= 504
+    (void)thread;
+    return results;
+#else
+    (void)results;
+    return lua_gettop(thread);
 #endif
 }
 

@@ -192,7 +192,7 @@ __attribute__((noinline)) static enum rwh_step settle(struct rwl_coroutine *self
     struct rwl_state *state = self->state;
 
     for (;;) {
-        int count = results;
+        int count;
 
         if (status == LUA_YIELD) {
             if (self->phase <= RWL_PHASE_AWAITING) {
@@ -207,8 +207,11 @@ __attribute__((noinline)) static enum rwh_step settle(struct rwl_coroutine *self
                 return end_stray(self, out);
             }
             count = lua_gettop(self->thread) - 1;
-        } else if (!rwl_frame_return(self, status, results, &count) && end(self, status, out, &count)) {
-            return RWH_DONE;
+        } else {
+            count = rwl_result_count(self->thread, results);
+            if (!rwl_frame_return(self, status, count, &count) && end(self, status, out, &count)) {
+                return RWH_DONE;
+            }
         }
         self->phase = RWL_PHASE_RUNNING;
         status = rwl_resume(self->thread, state->from, count, &results);
@@ -230,6 +233,15 @@ static enum rwh_step refuse_to_run(struct rw_value *in, struct rw_value *out)
     rw_value_drop(in);
     *out = rw_failure_format(RW_ERR_CANCELLED, "the Lua state was closed");
     return RWH_DONE;
+}
+
+/* A finisher that raised has left its value. */
+static inline void end_turn(struct rwl_state *state)
+{
+    if (state->value.kind != RW_KIND_NIL) {
+        rw_value_drop(&state->value);
+    }
+    state->current = NULL;
 }
 
 static enum rwh_step resume(struct rwh_coroutine *base, struct rw_context *cx, struct rw_value in,
@@ -261,8 +273,7 @@ static enum rwh_step resume(struct rwh_coroutine *base, struct rw_context *cx, s
     if (status != LUA_YIELD || self->phase > RWL_PHASE_AWAITING) {
         step = settle(self, status, count, out);
     }
-    rw_value_drop(&state->value); /* left by a finisher that raised */
-    state->current = NULL;
+    end_turn(state);
     return step;
 }
 
@@ -270,6 +281,16 @@ __attribute__((noinline)) static enum rw_poll drive(struct rwl_coroutine *self, 
                                                     struct rw_value *out)
 {
     return rwh_coroutine_drive(&self->base, cx, out, resume);
+}
+
+__attribute__((noinline)) static enum rw_poll settle_turn(struct rwl_coroutine *self, int status, int count,
+                                                          struct rw_value *out)
+{
+    struct rwl_state *state = self->state;
+    enum rwh_step step = settle(self, status, count, out);
+
+    end_turn(state);
+    return step == RWH_DONE ? RW_READY : RW_PENDING;
 }
 
 /* From one turn to the next, which is what a task that computes does most, there is neither a leaf nor an outcome. The rest is as
@@ -286,10 +307,9 @@ enum rw_poll rwl_coroutine_poll(struct rw_future *future, struct rw_context *cx,
     self->phase = RWL_PHASE_RUNNING;
     int count = push_true(self);
     int status = rwl_resume(self->thread, self->state->from, count, &count);
-    enum rwh_step step = status == LUA_YIELD && self->phase <= RWL_PHASE_AWAITING
-                             ? RWH_PENDING
-                             : settle(self, status, count, out);
-    rw_value_drop(&self->state->value);
-    self->state->current = NULL;
-    return step == RWH_DONE ? RW_READY : RW_PENDING;
+    if (status != LUA_YIELD || self->phase > RWL_PHASE_AWAITING) {
+        return settle_turn(self, status, count, out);
+    }
+    end_turn(self->state);
+    return RW_PENDING;
 }

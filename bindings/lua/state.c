@@ -92,11 +92,20 @@ static const char trampoline_of_true[] = "local %s, raise_, error_ = ...\n"
                                          "  return x, y, z\n"
                                          "end\n";
 
-static void wrap_in_trampoline(lua_State *L, enum rwl_awaits awaits, const char *name)
+static const char trampoline_of_turn[] = "local %s, raise_, error_, select_, state = ...\n"
+                                         "return function()\n"
+                                         "  local _, e = %s(state)\n"
+                                         "  if e == nil then return true end\n"
+                                         "  error_(e, 0)\n"
+                                         "end\n";
+
+static void wrap_in_trampoline(lua_State *L, struct rwl_state *state, enum rwl_awaits awaits,
+                               const char *name)
 {
     static const char *const sources[] = {[RWL_AWAITS] = trampoline,
                                           [RWL_AWAITS_ONE] = trampoline_of_one,
-                                          [RWL_AWAITS_TRUE] = trampoline_of_true};
+                                          [RWL_AWAITS_TRUE] = trampoline_of_true,
+                                          [RWL_AWAITS_TURN] = trampoline_of_turn};
 
     lua_pushfstring(L, sources[awaits], name, name);
     if (luaL_loadbuffer(L, lua_tostring(L, -1), lua_rawlen(L, -1), "=ropewalk") != 0) {
@@ -107,24 +116,25 @@ static void wrap_in_trampoline(lua_State *L, enum rwl_awaits awaits, const char 
     lua_pushlightuserdata(L, rwl_raise_marker());
     lua_getglobal(L, "error");
     lua_getglobal(L, "select");
-    lua_call(L, 4, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->self_ref);
+    lua_call(L, 5, 1);
 }
 
 void rwl_wrap_awaiting(lua_State *L, const char *name)
 {
     if (rwl_is_jit()) {
-        wrap_in_trampoline(L, RWL_AWAITS, name);
+        wrap_in_trampoline(L, rwl_state_of(L), RWL_AWAITS, name);
     }
 }
 
 void rwl_push_method(lua_State *L, struct rwl_state *state, lua_CFunction function, enum rwl_awaits awaits,
                      const char *name, void *upvalue)
 {
-    lua_pushlightuserdata(L, state);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->self_ref);
     lua_pushlightuserdata(L, upvalue);
     lua_pushcclosure(L, function, 2);
     if (awaits != RWL_PLAIN && rwl_is_jit()) {
-        wrap_in_trampoline(L, awaits, name);
+        wrap_in_trampoline(L, state, awaits, name);
     }
 }
 
@@ -270,6 +280,8 @@ static struct rwl_state *open_state(lua_State *L)
     state->L = lua_newthread(L);
     state->from = state->L;
     lua_rawsetp(L, LUA_REGISTRYINDEX, &thread_key);
+    *(struct rwl_state **)rwl_new_userdata(L, sizeof state) = state;
+    state->self_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     rwl_slots_open(L, state);
     rwl_boundary_open(L, state);
     rwl_make_metatables(L, state);

@@ -2,8 +2,8 @@
  *
  * state.h - what the files of the Lua binding share: the record of a state, boxes, coroutines, awaiting.
  *
- * Every C function of the module is a closure with the record as its first upvalue, so that an operation finds it
- * with one pointer read; rwl_state() is that read. Functions marked "raises" may leave by a Lua error and are only
+ * Every C function of the module is a closure whose first upvalue is a userdata that points at the record (LuaJIT reads a full one
+ * faster than a light one); rwl_state() finds it. Functions marked "raises" may leave by a Lua error and are only
  * called from Lua; all others may be called from the loop, outside any protected call.
  */
 #ifndef RWL_STATE_H
@@ -53,10 +53,11 @@ enum rwl_type_id {
     RWL_TYPE_COUNT
 };
 
-/* Whether a function may suspend. AWAITS_ONE: it takes at most three arguments beyond `self` and gives one value
+/* Whether a function may suspend. AWAITS_TURN: it takes no argument and gives true; LuaJIT's trampoline gives it the state's userdata as
+ * one, which is found sooner than an upvalue. AWAITS_ONE: it takes at most three arguments beyond `self` and gives one value
  * that is no failure, or nil, message, code; LuaJIT's trampoline then needs no varargs. AWAITS_TRUE: it takes
  * one argument at most, and that one value is true. */
-enum rwl_awaits { RWL_PLAIN, RWL_AWAITS, RWL_AWAITS_ONE, RWL_AWAITS_TRUE };
+enum rwl_awaits { RWL_PLAIN, RWL_AWAITS, RWL_AWAITS_ONE, RWL_AWAITS_TRUE, RWL_AWAITS_TURN };
 
 struct rwl_method {
     const char *name;
@@ -135,13 +136,19 @@ struct rwl_state {
     struct rw_loop *outer_loop; /* the loop in whose place the simulation runs */
     int cancelled_ref;
     int describe_ref; /* what describes a raised value, made beforehand: it is needed when memory is short */
+    int self_ref;     /* the userdata that points here */
     int main_ref;     /* 5.1: the function at the root of a task that is a C function; 5.4: closing.c's */
     lua_State *closing; /* 5.4: the thread in which calls are written down */
 };
 
+static inline struct rwl_state *rwl_state_at(lua_State *L, int index)
+{
+    return *(struct rwl_state **)lua_touserdata(L, index);
+}
+
 static inline struct rwl_state *rwl_state(lua_State *L)
 {
-    return lua_touserdata(L, lua_upvalueindex(1));
+    return rwl_state_at(L, lua_upvalueindex(1));
 }
 
 struct rwl_state *rwl_state_of(lua_State *L); /* by the registry; NULL when there is none */
@@ -393,7 +400,7 @@ static inline bool rwl_may_yield(lua_State *L, const struct rwl_state *state)
 #else
     uint16_t depth[2];
 
-    if (state->boundary < 0) {
+    if (rwl_is_jit() || state->boundary < 0) {
         return rwl_may_yield_here(L);
     }
     memcpy(depth, (const char *)L + state->boundary, sizeof depth);

@@ -29,12 +29,19 @@ static int sleep_for(lua_State *L)
     return rwl_suspend(L, state, rw_sleep_until(state->loop, deadline), rwl_finish_true, 0);
 }
 
-static int yield_now(lua_State *L)
+/* Compiled for each way to find the state. */
+static inline __attribute__((always_inline)) int check_and_suspend(lua_State *L, struct rwl_state *state)
 {
-    struct rwl_state *state = rwl_state(L);
-
     rwl_check_awaiting(L, state);
     return suspend_turn(L, state);
+}
+
+static int yield_now(lua_State *L)
+{
+    if (rwl_is_jit()) {
+        return check_and_suspend(L, rwl_state_at(L, 1));
+    }
+    return check_and_suspend(L, rwl_state(L));
 }
 
 static int now(lua_State *L)
@@ -44,6 +51,6 @@ static int now(lua_State *L)
 }
 
 const struct rwl_method rwl_time_functions[] = {{"sleep", sleep_for, RWL_AWAITS_TRUE},
-                                                {"yield_now", yield_now, RWL_AWAITS_TRUE},
+                                                {"yield_now", yield_now, RWL_AWAITS_TURN},
                                                 {"now", now, RWL_PLAIN},
                                                 {NULL, NULL, RWL_PLAIN}};
