@@ -34,6 +34,7 @@
 #include "ropewalk/sync.h"
 #include "ropewalk/io.h"
 #include "ropewalk/blocking.h"
+#include "ropewalk/procedure.h"
 #include "ropewalk/callback.h"
 #include "ropewalk/completer.h"
 #include "ropewalk/sim.h"

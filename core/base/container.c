@@ -286,3 +286,42 @@ struct rw_value rw_value_of_map(struct rw_map *map)
     value.as.map = map;
     return value;
 }
+
+/* ---- building without looking ---------------------------------------------------------------------------------------- */
+
+void rw_value_push(struct rw_value *list, struct rw_value item)
+{
+    RW_REQUIRE(list != NULL);
+    RW_REQUIRE(list->kind == RW_KIND_LIST || rw_is_failure(list));
+    if (rw_is_failure(list)) {
+        rw_value_drop(&item);
+    } else if (rw_is_failure(&item)) {
+        rw_value_drop(list);
+        *list = item;
+    } else if (rw_list_push(list->as.list, item) != RW_OK) {
+        rw_value_drop(list);
+        *list = rw_failure(RW_ERR_NOMEM);
+    }
+}
+
+void rw_value_add(struct rw_value *map, const char *key, struct rw_value item)
+{
+    RW_REQUIRE(map != NULL);
+    RW_REQUIRE(map->kind == RW_KIND_MAP || rw_is_failure(map));
+    if (rw_is_failure(map)) {
+        rw_value_drop(&item);
+        return;
+    }
+    struct rw_value failure = item;
+
+    if (!rw_is_failure(&item)) {
+        int err = rw_map_add(map->as.map, rw_text_of(key), item);
+
+        if (err == RW_OK) {
+            return;
+        }
+        failure = rw_failure(err);
+    }
+    rw_value_drop(map);
+    *map = failure;
+}

@@ -94,6 +94,11 @@ void rw_object_unref(struct rw_object *object)
     }
 }
 
+void rw_object_drop(void *object)
+{
+    rw_object_unref(object);
+}
+
 struct rw_value rw_failure_of(struct rw_error *error)
 {
     struct rw_value value = rw_value_of_error(error);
@@ -122,6 +127,9 @@ struct rw_value rw_failure_vformat(int code, const char *format, va_list argumen
     char message[MESSAGE_MAX];
 
     vsnprintf(message, sizeof message, format, arguments);
+    for (size_t end = strlen(message); end > 0 && message[end - 1] == '\n'; end--) {
+        message[end - 1] = '\0';
+    }
     struct rw_error *error = rw_error_new(code, message, RW_ORIGIN_C);
 
     return error != NULL ? rw_failure_of(error) : rw_failure(code);
@@ -162,6 +170,13 @@ const char *rw_value_message(const struct rw_value *value)
     RW_REQUIRE(value != NULL);
     RW_REQUIRE(value->kind == RW_KIND_ERROR);
     return value->as.error != NULL ? rw_error_message(value->as.error) : rw_err_text(value->code);
+}
+
+struct rw_object *rw_object_of(const struct rw_value *value, const struct rw_object_type *type)
+{
+    RW_REQUIRE(value != NULL);
+    RW_REQUIRE(type != NULL);
+    return value->kind == RW_KIND_HANDLE && value->as.handle->type == type ? value->as.handle : NULL;
 }
 
 struct rw_value rw_value_of_handle(struct rw_object *handle)

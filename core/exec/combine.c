@@ -171,3 +171,42 @@ struct rw_future *rw_lazy(struct rw_loop *loop, struct rw_future *(*make)(void *
     chain->fn.make = make;
     return &chain->base;
 }
+
+/* ---- a value that is there already ----------------------------------------------------------------------------------- */
+
+struct kept_value {
+    struct rw_loop *loop;
+    struct rw_value value;
+};
+
+static struct rw_value give_kept(void *arg, struct rw_value unwanted)
+{
+    struct kept_value *kept = arg;
+
+    RW_ASSERT(!rw_is_failure(&unwanted));
+    rw_value_drop(&unwanted);
+    return rw_value_take(&kept->value);
+}
+
+static void drop_kept(void *arg)
+{
+    struct kept_value *kept = arg;
+
+    rw_value_drop(&kept->value);
+    rwi_loop_release(kept->loop, kept, sizeof *kept);
+}
+
+struct rw_future *rw_map_to(struct rw_loop *loop, struct rw_future *future, struct rw_value value)
+{
+    RW_REQUIRE(loop != NULL);
+    RW_REQUIRE(future != NULL);
+    struct kept_value *kept = rwi_loop_alloc(loop, sizeof *kept);
+
+    if (kept == NULL) {
+        rw_future_drop(future);
+        rw_value_drop(&value);
+        return rw_failed(loop, RW_ERR_NOMEM);
+    }
+    *kept = (struct kept_value){loop, value};
+    return rw_map(loop, future, give_kept, drop_kept, kept);
+}

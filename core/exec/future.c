@@ -144,7 +144,7 @@ struct rw_future *rw_ready(struct rw_loop *loop, struct rw_value value)
 
     if (ready == NULL) {
         rw_value_drop(&value);
-        return NULL;
+        return (struct rw_future *)(uintptr_t)&no_memory;
     }
     rw_future_init(&ready->base, &ready_vtable);
     ready->loop = loop;
@@ -155,7 +155,5 @@ struct rw_future *rw_ready(struct rw_loop *loop, struct rw_value value)
 struct rw_future *rw_failed(struct rw_loop *loop, int code)
 {
     RW_REQUIRE(code < 0);
-    struct rw_future *future = rw_ready(loop, rw_failure(code));
-
-    return future != NULL ? future : (struct rw_future *)(uintptr_t)&no_memory;
+    return rw_ready(loop, rw_failure(code));
 }

@@ -404,6 +404,19 @@ struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future,
     return task;
 }
 
+int rw_spawn_detached(struct rw_loop *loop, struct rw_future *future)
+{
+    struct rw_task *task = rw_spawn(loop, future, NULL);
+
+    if (task == NULL) {
+        return errno == ENOMEM ? RW_ERR_NOMEM : RW_ERR_CLOSED;
+    }
+    RW_ASSERT(!task->seen);
+    task->seen = true;
+    rw_task_unref(task);
+    return 0;
+}
+
 struct rw_task *rw_spawn_inline(struct rw_loop *loop, const struct rw_future_vtable *vtable, size_t size,
                                 const struct rw_spawn_options *options, struct rw_future **future)
 {

@@ -270,7 +270,6 @@ struct rw_future *rw_unix_connect(struct rw_loop *loop, const char *path)
 {
     struct rwi_address address;
     struct rw_value bytes;
-    struct rw_future *ready;
 
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(path != NULL);
@@ -281,6 +280,5 @@ struct rw_future *rw_unix_connect(struct rw_loop *loop, const char *path)
     if (rw_is_failure(&bytes)) {
         return rw_failed(loop, RW_ERR_NOMEM);
     }
-    ready = rw_ready(loop, bytes);
-    return new_connect(loop, ready != NULL ? ready : rw_failed(loop, RW_ERR_NOMEM), NULL, false);
+    return new_connect(loop, rw_ready(loop, bytes), NULL, false);
 }

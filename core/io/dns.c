@@ -96,14 +96,6 @@ static void drop_question(void *arg)
     rwi_mem_free(question, question->size);
 }
 
-static struct rw_future *ready_or_failed(struct rw_loop *loop, struct rw_value value)
-{
-    struct rw_future *future = rw_ready(loop, value);
-
-    RW_ASSERT(loop != NULL);
-    return future != NULL ? future : rw_failed(loop, RW_ERR_NOMEM);
-}
-
 static struct rw_future *ask_simulation(struct rw_loop *loop, const char *host, uint16_t port)
 {
     const char *number = rwi_sim_lookup(rwi_reactor_of(loop)->sys->sim, host);
@@ -114,9 +106,9 @@ static struct rw_future *ask_simulation(struct rw_loop *loop, const char *host, 
         number = "127.0.0.1";
     }
     if (number == NULL || rwi_address_parse(number, port, &address) != 0) {
-        return ready_or_failed(loop, fail_dns(EAI_NONAME, host));
+        return rw_ready(loop, fail_dns(EAI_NONAME, host));
     }
-    return ready_or_failed(loop, rw_bytes(&address, sizeof address));
+    return rw_ready(loop, rw_bytes(&address, sizeof address));
 }
 
 struct rw_future *rwi_dns_addresses(struct rw_loop *loop, const char *host, uint16_t port)
@@ -129,7 +121,7 @@ struct rw_future *rwi_dns_addresses(struct rw_loop *loop, const char *host, uint
         return rw_failed(loop, RW_ERR_INVALID);
     }
     if (rwi_address_parse(host, port, &address) == 0) {
-        return ready_or_failed(loop, rw_bytes(&address, sizeof address));
+        return rw_ready(loop, rw_bytes(&address, sizeof address));
     }
     if (rwi_reactor_of(loop)->sys->sim != NULL) {
         return ask_simulation(loop, host, port);

@@ -17,6 +17,9 @@ RW_API struct rw_future *rw_map(struct rw_loop *loop, struct rw_future *future,
                                 struct rw_value (*fn)(void *arg, struct rw_value value),
                                 void (*drop)(void *arg), void *arg);
 
+/* Turns a success into `value` (taken); a failure passes. */
+RW_API struct rw_future *rw_map_to(struct rw_loop *loop, struct rw_future *future, struct rw_value value);
+
 /* Goes on with the future that fn(arg, value) makes of a success (and_then) or of a failure (or_else). */
 RW_API struct rw_future *rw_and_then(struct rw_loop *loop, struct rw_future *future,
                                      struct rw_future *(*fn)(void *arg, struct rw_value value),

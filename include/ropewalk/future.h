@@ -159,11 +159,10 @@ static inline void rw_waker_drop(struct rw_waker *waker)
 RW_API void *rw_loop_alloc(struct rw_loop *loop, size_t size);
 RW_API void rw_loop_release(struct rw_loop *loop, void *memory, size_t size);
 
-/* Futures that are ready at once: with a value (taken), or with a failure. Boxed; NULL on no memory (value dropped). */
+/* Futures that are ready at once: with a value or a failure (taken), or with the failure that has only a code: what every
+ * constructor gives when it could not make its future. Boxed; on no memory a static future that fails with RW_ERR_NOMEM, so
+ * never NULL. */
 RW_API struct rw_future *rw_ready(struct rw_loop *loop, struct rw_value value);
-
-/* Ends `self` with what every constructor does when it could not be made: a future that fails with `code`. Falls back
- * to a static future on no memory, so it never gives NULL. */
 RW_API struct rw_future *rw_failed(struct rw_loop *loop, int code);
 
 /* A leaf that does real work calls this first in its poll: false means the task has used up its budget of this turn,

@@ -185,11 +185,19 @@ RW_API void rw_stats(const struct rw_loop *loop, struct rw_stats *out);
 /* Readiness of a foreign descriptor, level-triggered, for hosts that bring their own I/O (asyncio's add_reader). `notify`
  * runs inside the turn, at most once a turn, and must not enter a script: it queues a job. The descriptor stays the
  * caller's and must stay open until rw_watch_free. One watch per descriptor: RW_ERR_BUSY otherwise. `events` 0 is a
- * watch that is silent. In simulation only simulated descriptors can be watched: RW_ERR_UNSUPPORTED. */
+ * watch that is silent; `notify` may be NULL where only rw_watch_wait is of use. In simulation only simulated descriptors
+ * can be watched: RW_ERR_UNSUPPORTED. */
 RW_API int rw_watch_new(struct rw_loop *loop, int fd, unsigned events,
                         void (*notify)(void *arg, unsigned events), void *arg, struct rw_watch **out);
 RW_API int rw_watch_set(struct rw_watch *watch, unsigned events);
 RW_API void rw_watch_free(struct rw_watch *watch);
+
+/* A future of readiness: an int, those of `events` that are there, and RW_HANGUP where it is. Any number may wait; the descriptor is
+ * watched for what they wait for beside what rw_watch_set says, and no longer than they do. One that waits when the watch is freed,
+ * or is polled later, gets RW_ERR_CLOSED; on another loop RW_ERR_THREAD; RW_ERR_OS and RW_ERR_NOMEM as above. Loop's thread. */
+RW_API struct rw_future *rw_watch_wait(struct rw_watch *watch, unsigned events);
+/* Wakes all who wait, with 0: where one has read from the descriptor what another waits for. */
+RW_API void rw_watch_wake(struct rw_watch *watch);
 
 /* The thread-safe face of a loop. Counted; any thread. A loop that is gone answers RW_ERR_CLOSED. While a handle that
  * was taken with rw_handle_new lives, the loop does not count as idle. */

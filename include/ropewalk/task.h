@@ -65,6 +65,10 @@ RW_BEGIN_DECLS
 RW_API struct rw_task *rw_spawn(struct rw_loop *loop, struct rw_future *future,
                                 const struct rw_spawn_options *options);
 
+/* Spawns `future` (taken) for nobody to join: its failure is reported to nobody either. 0, RW_ERR_NOMEM, or RW_ERR_CLOSED where the
+ * loop has ended. */
+RW_API int rw_spawn_detached(struct rw_loop *loop, struct rw_future *future);
+
 /* The largest future that may lie in its task. */
 #define RW_SPAWN_INLINE_MAX 4080
 

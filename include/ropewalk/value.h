@@ -90,6 +90,12 @@ RW_BEGIN_DECLS
 RW_API struct rw_object *rw_object_ref(struct rw_object *object);
 RW_API void rw_object_unref(struct rw_object *object);
 
+/* rw_object_unref as a function that drops an argument: for the `drop` of a future whose `arg` is an object. */
+RW_API void rw_object_drop(void *object);
+
+/* The object of this type that a handle value holds, borrowed; NULL when it holds something else. */
+RW_API struct rw_object *rw_object_of(const struct rw_value *value, const struct rw_object_type *type);
+
 /* Values made without allocation. */
 static inline struct rw_value rw_nil(void)
 {
@@ -129,7 +135,8 @@ static inline struct rw_value rw_failure(int code)
 /* A failure that takes the reference of `error`; NULL means memory ran out while it was made. */
 RW_API struct rw_value rw_failure_of(struct rw_error *error);
 
-/* A failure with a formatted message (printf); falls back to the bare code when memory is short. */
+/* A failure with a formatted message (printf), without the newlines at its end that other libraries' texts have; falls back to
+ * the bare code when memory is short. */
 RW_API struct rw_value rw_failure_format(int code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -186,6 +193,12 @@ RW_API const struct rw_value *rw_map_item(const struct rw_map *map, size_t index
 RW_API const struct rw_value *rw_map_get(const struct rw_map *map, const char *text_key);
 RW_API struct rw_value rw_value_of_map(struct rw_map *map);
 
+/* The same for who builds without looking: begin with rw_value_of_list(rw_list_new(n)), or the same of a map, add, and look at the
+ * end. `item` is taken. An item that is a failure, or running out of memory, turns the whole into that failure, and to
+ * a failure nothing is added. */
+RW_API void rw_value_push(struct rw_value *list, struct rw_value item);
+RW_API void rw_value_add(struct rw_value *map, const char *key, struct rw_value item);
+
 /* Takes the reference. */
 RW_API struct rw_value rw_value_of_handle(struct rw_object *handle);
 RW_API struct rw_value rw_value_of_native(struct rw_native *native);
@@ -204,6 +217,24 @@ static inline void rw_value_drop(struct rw_value *value)
         rw_value_drop_slow(value);
     }
     *value = rw_nil();
+}
+
+/* Moves the value out and leaves NIL in its place. */
+static inline struct rw_value rw_value_take(struct rw_value *value)
+{
+    struct rw_value taken = *value;
+
+    *value = rw_nil();
+    return taken;
+}
+
+/* Ends the value and puts `other` (taken) in its place. */
+static inline void rw_value_set(struct rw_value *value, struct rw_value other)
+{
+    struct rw_value before = *value;
+
+    *value = other;
+    rw_value_drop(&before);
 }
 
 /* Deep equality; natives and handles by identity, maps without regard to order, kinds never mix (1 is not 1.0), a NaN

@@ -117,6 +117,41 @@ static void null_means_no_memory(void)
     CHECK(rw_map_new(SIZE_MAX / 2) == NULL);
 }
 
+static void a_whole_is_built_without_looking_at_each_part(void)
+{
+    struct rw_value list = rw_value_of_list(rw_list_new(1));
+    struct rw_value map = rw_value_of_map(rw_map_new(1));
+
+    rw_value_push(&list, rw_int(1));
+    rw_value_push(&list, rw_text_of("two"));
+    CHECK_INT(rw_list_count(list.as.list), 2);
+    rw_value_add(&map, "list", list);
+    rw_value_add(&map, "n", rw_int(3));
+    CHECK_INT(rw_list_at(rw_map_get(map.as.map, "list")->as.list, 0)->as.integer, 1);
+    CHECK_INT(rw_map_get(map.as.map, "n")->as.integer, 3);
+    rw_value_drop(&map);
+}
+
+static void a_part_that_failed_is_what_the_whole_becomes(void)
+{
+    struct rw_value list = rw_value_of_list(rw_list_new(1));
+    struct rw_value maps[2] = {rw_value_of_map(rw_map_new(1)), rw_value_of_map(rw_map_new(1))};
+
+    rw_value_push(&list, rw_text_of("dropped"));
+    rw_value_push(&list, rw_failure_format(RW_ERR_LIMIT, "the first"));
+    rw_value_push(&list, rw_failure_format(RW_ERR_INVALID, "the second"));
+    rw_value_push(&list, rw_text_of("dropped too"));
+    CHECK_TEXT(rw_value_message(&list), "the first");
+    rw_value_add(&maps[0], "text", rw_text_of("dropped"));
+    rw_value_add(&maps[0], "list", list);
+    rw_value_add(&maps[0], "more", rw_text_of("dropped"));
+    CHECK_TEXT(rw_value_message(&maps[0]), "the first");
+    rw_value_add(&maps[1], "\xff", rw_text_of("dropped"));
+    CHECK_INT(maps[1].code, RW_ERR_INVALID);
+    rw_value_drop(&maps[0]);
+    rw_value_drop(&maps[1]);
+}
+
 static void build_both(void)
 {
     struct rw_list *list = rw_list_new(0);
@@ -132,6 +167,12 @@ static void build_both(void)
     }
     struct rw_value values[] = {rw_value_of_list(list), rw_value_of_map(map)};
 
+    for (int i = 0; i < 10; i++) {
+        rw_value_push(&values[0], rw_text_of("item"));
+        rw_value_add(&values[1], "key", rw_text_of("item"));
+    }
+    CHECK(values[0].kind == RW_KIND_LIST || values[0].code == RW_ERR_NOMEM);
+    CHECK(values[1].kind == RW_KIND_MAP || values[1].code == RW_ERR_NOMEM);
     rw_value_drop(&values[0]);
     rw_value_drop(&values[1]);
 }
@@ -149,6 +190,8 @@ static const struct test tests[] = {
     TEST(keys_of_different_kinds_are_different_keys),
     TEST(a_key_may_not_be_nil_or_a_failure),
     TEST(null_means_no_memory),
+    TEST(a_whole_is_built_without_looking_at_each_part),
+    TEST(a_part_that_failed_is_what_the_whole_becomes),
     TEST(every_allocation_may_fail),
 };
 

@@ -261,6 +261,51 @@ static void the_version_is_that_of_the_header(void)
     CHECK_TEXT(rw_version(), RW_VERSION_STRING);
 }
 
+static void newlines_at_the_end_of_a_message_are_left_out(void)
+{
+    struct rw_value said = rw_failure_format(RW_ERR_LIMIT, "%s", "one\ntwo\n\n");
+    struct rw_value nothing = rw_failure_format(RW_ERR_LIMIT, "\n");
+
+    CHECK_TEXT(rw_value_message(&said), "one\ntwo");
+    CHECK_TEXT(rw_value_message(&nothing), "");
+    rw_value_drop(&said);
+    rw_value_drop(&nothing);
+}
+
+static void a_value_is_taken_out_and_replaced(void)
+{
+    struct rw_value value = rw_text_of("first");
+    struct rw_value taken = rw_value_take(&value);
+
+    CHECK_INT(value.kind, RW_KIND_NIL);
+    rw_value_set(&value, taken);
+    rw_value_set(&value, rw_value_clone(&value));
+    CHECK_TEXT(rw_value_data(&value, NULL), "first");
+    rw_value_set(&value, rw_nil());
+    CHECK_INT(value.kind, RW_KIND_NIL);
+}
+
+static void gone(struct rw_object *object)
+{
+    object->ref_count = 1000;
+}
+
+static void a_handle_is_known_by_its_type(void)
+{
+    static const struct rw_object_type type = {"test", false, gone};
+    static const struct rw_object_type other = {"test", false, gone};
+    struct rw_object object = {.type = &type, .ref_count = 1};
+    struct rw_value value = rw_value_of_handle(&object);
+    struct rw_value nil = rw_nil();
+
+    CHECK(rw_object_of(&value, &type) == &object);
+    CHECK(rw_object_of(&value, &other) == NULL);
+    CHECK(rw_object_of(&nil, &type) == NULL);
+    rw_object_drop(&object);
+    CHECK_INT(object.ref_count, 1000);
+    rw_object_drop(NULL);
+}
+
 static const struct test tests[] = {
     TEST(failures_have_a_code_and_a_message),
     TEST(a_very_long_message_is_cut),
@@ -276,6 +321,9 @@ static const struct test tests[] = {
     TEST(kinds_have_names),
     TEST(threads_may_share_a_value),
     TEST(the_version_is_that_of_the_header),
+    TEST(newlines_at_the_end_of_a_message_are_left_out),
+    TEST(a_value_is_taken_out_and_replaced),
+    TEST(a_handle_is_known_by_its_type),
 };
 
 TEST_MAIN(tests)

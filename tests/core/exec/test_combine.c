@@ -65,6 +65,20 @@ static void map_changes_a_value_and_lets_a_failure_pass(void)
     world_end();
 }
 
+static void map_to_gives_a_value_that_was_there_before(void)
+{
+    CHECK(world_begin());
+    struct rw_value out = outcome_of(rw_map_to(loop, rw_ready(loop, rw_text_of("dropped")), rw_text_of("x")));
+
+    CHECK_TEXT(rw_value_data(&out, NULL), "x");
+    rw_value_drop(&out);
+    out = outcome_of(rw_map_to(loop, rw_failed(loop, RW_ERR_CLOSED), rw_text_of("dropped")));
+    CHECK_INT(out.code, RW_ERR_CLOSED);
+    rw_future_drop(rw_map_to(loop, rw_ready(loop, rw_nil()), rw_text_of("dropped")));
+    CHECK(world_is_empty());
+    world_end();
+}
+
 static void and_then_goes_on_after_a_value_only(void)
 {
     struct gate gate = {.is_open = true, .value = rw_int(9)};
@@ -282,7 +296,8 @@ static void chains_survive_a_failing_allocation(void)
     struct rw_future *first =
         rw_map(loop, rw_lazy(loop, make_gate, count_drop, &gate), add_one, count_drop, NULL);
     struct rw_future *then = rw_and_then(loop, first, then_gate, count_drop, &gate);
-    struct rw_value out = outcome_of(rw_or_else(loop, then, then_gate, count_drop, &gate));
+    struct rw_future *last = rw_or_else(loop, then, then_gate, count_drop, &gate);
+    struct rw_value out = outcome_of(rw_map_to(loop, last, rw_int(4)));
 
     CHECK(out.as.integer == 4 || out.code == RW_ERR_NOMEM);
     CHECK_INT(drops, 4);
@@ -298,6 +313,7 @@ static void every_allocation_failure_is_survived(void)
 
 static const struct test tests[] = {
     TEST(map_changes_a_value_and_lets_a_failure_pass),
+    TEST(map_to_gives_a_value_that_was_there_before),
     TEST(and_then_goes_on_after_a_value_only),
     TEST(or_else_goes_on_after_a_failure_only),
     TEST(a_function_without_memory_for_a_future_may_give_none),

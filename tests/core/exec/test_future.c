@@ -167,12 +167,10 @@ static void without_memory_there_is_still_a_future_that_says_so(void)
 
     CHECK(world_begin());
     test_fail_allocation(1, false);
-    struct rw_future *nothing = rw_ready(loop, rw_nil());
-    struct rw_future *one = rw_failed(loop, RW_ERR_CLOSED);
+    struct rw_future *one = rw_ready(loop, rw_nil());
     struct rw_future *two = rw_failed(loop, RW_ERR_STATE);
 
     test_fail_allocation(0, false);
-    CHECK(nothing == NULL);
     for (int i = 0; i < 2; i++) { /* it may be polled, cancelled and dropped any number of times */
         CHECK_INT(poll_once(one, &out), RW_READY);
         CHECK_INT(out.code, RW_ERR_NOMEM);

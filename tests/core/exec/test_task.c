@@ -268,6 +268,20 @@ static void a_failure_that_was_joined_read_or_marked_is_not_reported(void)
     world_end();
 }
 
+static void nobody_is_told_of_a_task_that_was_spawned_detached(void)
+{
+    CHECK(world_begin());
+    rw_loop_set_unhandled(loop, tell_unhandled, NULL);
+    CHECK_INT(rw_spawn_detached(loop, rw_failed(loop, RW_ERR_LIMIT)), 0);
+    run_all();
+    CHECK_TEXT(noted(), "");
+    test_fail_allocation(1, false);
+    CHECK_INT(rw_spawn_detached(loop, rw_failed(loop, RW_ERR_LIMIT)), RW_ERR_NOMEM);
+    test_fail_allocation(0, false);
+    CHECK(world_is_empty());
+    world_end();
+}
+
 static void a_cancelled_task_is_not_reported(void)
 {
     struct gate gate = {.poll_count = 0};
@@ -386,6 +400,7 @@ static const struct test tests[] = {
     TEST(the_callback_comes_once_before_joiners_run),
     TEST(a_failure_that_nobody_saw_is_reported_when_the_task_goes),
     TEST(a_failure_that_was_joined_read_or_marked_is_not_reported),
+    TEST(nobody_is_told_of_a_task_that_was_spawned_detached),
     TEST(a_cancelled_task_is_not_reported),
     TEST(an_ending_loop_wakes_joiners_that_do_not_run_any_more),
     TEST(nothing_is_spawned_into_an_ending_loop),
