@@ -2,362 +2,498 @@
  *
  * pg.c - a PostgreSQL client for tasks, over libpq's non-blocking interface.
  *
- * A connection is a state machine. pump() does all that can be done now; it is called when the socket is ready and
- * when somebody brings a command or lets go of one. Then everything waits: for the socket, for a reader of rows, or
- * for the answer to a cancel request. Only wakers are woken from here, so no script is ever entered.
+ * Whatever takes time is a procedure (<ropewalk/procedure.h>): straight-line code that awaits the connection's turn, its
+ * socket, or a call of libpq's that blocks, on a thread of the pool. A connection does one statement at a time: who has
+ * the one permit of `turn` owns it, the others wait in line. A statement's life:
  *
- *      CONNECTING --pgi_begin--> IDLE --begin_command--> BUSY --end_command--> IDLE
- *                                 ^                       |
- *                                 |                       | command_drop: a cancel request is sent
- *                                 |                       v
- *                                 +----- settle ------ DRAINING
- *      any of them --pgi_end: the connection has failed, pg_close, the last reference--> CLOSED
+ *      NEW --run--> IN_LINE --its turn: send_it--> SENT --its results have ended: take_result--> DONE 
+ *                                                   |                                              ^
+ *                                                   +--statement_drop: nobody waits--> ABANDONED --+ settle
  *
- * Invariant: `current` is set exactly while BUSY. DRAINING ends when the results have ended and the cancel request is
- * answered: one that came late would hit the next command.
+ * Dropping a statement's future or stream is how it is cancelled. One that was SENT then keeps the turn and belongs to a
+ * task that settles it: it asks the server to cancel and throws the results away. Invariant: one at most is SENT or ABANDONED;
+ * the next is sent when the request is answered too, for one that came late would hit the wrong statement.
  *
- * Rejected: PQcancelStart, which does not block, for it came with libpq 17; PQcancel runs on the blocking pool.
+ * Rejected: PQcancelStart, which does not block, for it came with libpq 17.
  */
-#include <assert.h>
-#include <stddef.h>
-#include <string.h>
+#include "pg.h"
+#include "pg_values.h"
 
-#include "pg_internal.h"
-
-#define CANCEL_AGAIN_NS RW_SECOND
-
-struct pgi_cancel {
+struct pg_connection {
+    struct rw_object object;
     struct rw_loop *loop;
-    struct pg_connection *connection; /* NULL: it is gone */
-    PGcancel *libpq;
+    struct rw_value conninfo;
+    PGconn *libpq; /* NULL before it begins, and once it has ended */
+    PostgresPollingStatusType progress;
+    struct rw_watch *socket;
+    struct rw_semaphore *turn;
+    unsigned waiting; /* statements IN_LINE */
+    struct listener *listeners;
+    struct rw_value farewell; /* the failure with which the server ended the session, or nil */
+    struct rw_value failure;  /* why the connection has ended, or nil */
 };
 
-static void set_state(struct pg_connection *c, enum pgi_state state)
-{
-    static const unsigned moves[] = {[CONNECTING] = 1 << IDLE | 1 << CLOSED,
-                                     [IDLE] = 1 << BUSY | 1 << CLOSED,
-                                     [BUSY] = 1 << IDLE | 1 << DRAINING | 1 << CLOSED,
-                                     [DRAINING] = 1 << IDLE | 1 << CLOSED};
+struct statement {
+    struct pg_connection *connection; /* counted */
+    enum { NEW, IN_LINE, SENT, ABANDONED, DONE } stage;
+    bool is_rows;
+    struct rw_value sql, params;
+    struct rw_value outcome; /* a failure; of a query the result, of rows the next one; or nil */
+};
 
-    assert(c->state < CLOSED);
-    assert(moves[c->state] >> state & 1);
-    c->state = state;
-    assert((c->current != NULL) == (state == BUSY));
+struct listener {
+    struct listener *next;
+    struct pg_connection *connection; /* counted */
+    struct rw_sender *sender;         /* both ends of its queue; closed when that was full */
+    struct rw_receiver *receiver;
+    char channel[CHANNEL_MAX + 1];
+};
+
+/* ---- a connection ---------------------------------------------------------------------------------------------------- */
+
+static bool is_open(const struct pg_connection *c)
+{
+    return c->failure.kind == RW_KIND_NIL;
 }
 
-/* ---- cancelling ------------------------------------------------------------------------------------------------------ */
-
-/* On a thread of the blocking pool. What it answers does not matter: the results tell. */
-static void ask_server(void *arg, struct rw_value *out)
+/* Takes the failure. Who waits, for the turn or the socket, goes on and finds the connection ended. */
+static void end(struct pg_connection *c, struct rw_value failure)
 {
-    struct pgi_cancel *request = arg;
-    char why[256];
-
-    PQcancel(request->libpq, why, sizeof why);
-    *out = rw_nil();
-}
-
-/* DRAINING ends once both ends are in. */
-static void settle(struct pg_connection *c)
-{
-    if (c->state == DRAINING && c->is_drained && c->cancel == NULL) {
-        c->is_drained = false;
-        rw_timer_disarm(c->loop, &c->again);
-        set_state(c, IDLE);
-    }
-}
-
-/* Back on the loop's thread, however it went. */
-static void request_done(void *arg)
-{
-    struct pgi_cancel *request = arg;
-    struct pg_connection *c = request->connection;
-
-    PQfreeCancel(request->libpq);
-    rw_loop_release(request->loop, request, sizeof *request);
-    if (c != NULL) {
-        c->cancel = NULL;
-        settle(c);
-        pgi_pump(c);
-    }
-}
-
-/* Where it cannot be asked now, the timer asks again; so it does when the server had not begun yet and ignored it. */
-static void cancel_on_server(struct pg_connection *c)
-{
-    struct pgi_cancel *request = c->cancel == NULL ? rw_loop_alloc(c->loop, sizeof *request) : NULL;
-    struct rw_task *task;
-
-    rw_timer_arm(c->loop, &c->again, rw_deadline_after(c->loop, CANCEL_AGAIN_NS));
-    if (request == NULL) {
+    if (!is_open(c)) {
+        rw_value_drop(&failure);
         return;
     }
-    *request = (struct pgi_cancel){c->loop, c, PQgetCancel(c->libpq)};
-    c->cancel = request;
-    task = rw_spawn(c->loop, rw_spawn_blocking(c->loop, NULL, ask_server, request_done, request), NULL);
-    if (task != NULL) {
-        rw_task_mark_seen(task);
-        rw_task_unref(task);
+    c->failure = failure;
+    rw_watch_free(c->socket);
+    c->socket = NULL;
+    PQfinish(c->libpq);
+    c->libpq = NULL;
+    if (c->turn != NULL) {
+        rw_semaphore_close(c->turn);
     }
 }
-
-static void cancel_again(struct rw_timer *timer, struct rw_loop *loop)
-{
-    (void)loop;
-    cancel_on_server((struct pg_connection *)(void *)((char *)timer - offsetof(struct pg_connection, again)));
-}
-
-void pgi_abandon(struct pg_connection *c)
-{
-    c->current = NULL;
-    set_state(c, DRAINING);
-    cancel_on_server(c);
-    pgi_pump(c);
-}
-
-/* ---- the pump -------------------------------------------------------------------------------------------------------- */
-
-static void begin_command(struct pg_connection *c)
-{
-    struct pgi_command *command = pgi_next(c);
-    const struct pgi_params *params = &command->params;
-
-    command->state = SENT;
-    c->current = command;
-    set_state(c, BUSY);
-    if (PQsendQueryParams(c->libpq, rw_value_data(&command->sql, NULL), params->count, params->types,
-                          params->values, params->lengths, params->formats, 0) == 0) {
-        struct rw_value failure = pgi_last_failure(c);
-
-        if (failure.code == RW_ERR_BROKEN) {
-            pgi_end(c, failure);
-            return;
-        }
-        pgi_set_outcome(command, failure); /* no results will come */
-    } else if (command->is_rows) {
-        PQsetSingleRowMode(c->libpq);
-    }
-}
-
-static void end_results(struct pg_connection *c)
-{
-    struct pgi_command *command = c->current;
-
-    if (command == NULL) {
-        c->is_drained = true;
-        settle(c);
-        return;
-    }
-    c->current = NULL;
-    set_state(c, IDLE);
-    pgi_finish(command, rw_nil());
-}
-
-static void take_result(struct pg_connection *c, PGresult *result)
-{
-    struct pgi_command *command = c->current;
-    struct rw_value failure;
-
-    switch (PQresultStatus(result)) {
-    case PGRES_SINGLE_TUPLE:
-        pgi_set_outcome(command, command != NULL ? pgi_make_row(result, 0) : rw_nil());
-        break;
-    case PGRES_TUPLES_OK:
-    case PGRES_COMMAND_OK:
-    case PGRES_EMPTY_QUERY:
-        if (command != NULL && !command->is_rows) {
-            pgi_set_outcome(command, pgi_make_result(result));
-        }
-        break;
-    case PGRES_COPY_IN:
-    case PGRES_COPY_OUT:
-        pgi_set_outcome(command, rw_failure_format(RW_ERR_UNSUPPORTED, "COPY to or from the client"));
-        c->is_copying = PQresultStatus(result) == PGRES_COPY_OUT;
-        if (!c->is_copying) {
-            PQputCopyEnd(c->libpq, "COPY to or from the client is not supported");
-        }
-        break;
-    default:
-        failure = pgi_server_failure(c, result);
-        if (failure.code == RW_ERR_BROKEN) {
-            pgi_end(c, failure);
-            return;
-        }
-        pgi_set_outcome(command, failure);
-    }
-    if (command != NULL && command->is_rows && command->waker.vtable != NULL) {
-        rw_waker_wake(&command->waker);
-    }
-}
-
-/* The data of a COPY, row by row, until there is no more. False: there is none yet. */
-static bool skip_copy(struct pg_connection *c)
-{
-    char *data = NULL;
-    int size = PQgetCopyData(c->libpq, &data, 1);
-
-    PQfreemem(data);
-    c->is_copying = size >= 0;
-    return size != 0;
-}
-
-/* One thing that can be done now. False: there is none. */
-static bool step(struct pg_connection *c)
-{
-    PGresult *result;
-    int unsent;
-
-    if (c->state == IDLE && c->queue != NULL) {
-        begin_command(c);
-        return true;
-    }
-    if (c->state == IDLE || c->is_drained || pgi_has_row(c->current)) {
-        return false;
-    }
-    if (c->is_copying) {
-        return skip_copy(c);
-    }
-    unsent = PQflush(c->libpq);
-    if (unsent < 0) {
-        pgi_end(c, pgi_failure(RW_ERR_BROKEN, PQerrorMessage(c->libpq)));
-        return false;
-    }
-    c->is_unsent = unsent > 0;
-    if (PQisBusy(c->libpq)) {
-        return false;
-    }
-    result = PQgetResult(c->libpq);
-    if (result == NULL) {
-        end_results(c);
-    } else {
-        take_result(c, result);
-        PQclear(result);
-    }
-    return true;
-}
-
-static void set_interest(struct pg_connection *c)
-{
-    bool is_reading = pgi_is_listening(c) || c->is_unsent || (c->state == BUSY && !pgi_has_row(c->current)) ||
-                      (c->state == DRAINING && !c->is_drained);
-    unsigned events = c->is_unsent ? RW_WRITABLE : 0;
-    int err = 0;
-
-    events |= is_reading ? RW_READABLE : 0;
-    if (events != c->events) {
-        err = rw_watch_set(c->watch, events);
-        c->events = events;
-    }
-    if (err != 0) {
-        pgi_end(c, pgi_failure(RW_ERR_CLOSED, rw_err_text(err)));
-    }
-}
-
-void pgi_pump(struct pg_connection *c)
-{
-    while (c->state != CLOSED && step(c)) {
-    }
-    if (c->state != CLOSED) {
-        pgi_take_notifications(c);
-        set_interest(c);
-    }
-}
-
-/* The socket is ready. */
-static void notify(void *arg, unsigned events)
-{
-    struct pg_connection *c = arg;
-
-    if (c->state == CONNECTING) {
-        c->is_ready = true;
-        if (c->connector.vtable != NULL) {
-            rw_waker_wake(&c->connector);
-        }
-    } else if ((events & ~(unsigned)RW_WRITABLE) != 0 && PQconsumeInput(c->libpq) == 0) {
-        pgi_end(c, c->farewell.kind != RW_KIND_NIL ? rw_value_clone(&c->farewell)
-                                                   : pgi_failure(RW_ERR_BROKEN, PQerrorMessage(c->libpq)));
-    } else {
-        pgi_pump(c);
-    }
-}
-
-/* ---- the connection -------------------------------------------------------------------------------------------------- */
 
 static void destroy(struct rw_object *object)
 {
     struct pg_connection *c = (struct pg_connection *)object;
 
-    pgi_end(c, rw_failure(RW_ERR_CLOSED));
-    if (c->cancel != NULL) {
-        c->cancel->connection = NULL;
-    }
-    rw_value_drop(&c->failure);
+    end(c, rw_failure(RW_ERR_CLOSED));
+    rw_semaphore_unref(c->turn);
+    rw_value_drop(&c->conninfo);
     rw_value_drop(&c->farewell);
+    rw_value_drop(&c->failure);
     rw_loop_release(c->loop, c, sizeof *c);
 }
 
 const struct rw_object_type pg_connection_type = {"pg_connection", false, destroy};
 
-struct pg_connection *pgi_new(struct rw_loop *loop)
+/* Keeps what the server says on its way out; other notices go nowhere. */
+static void take_notice(void *arg, const PGresult *notice)
+{
+    struct pg_connection *c = arg;
+    const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    if (severity != NULL && strcmp(severity, "FATAL") == 0) {
+        rw_value_set(&c->farewell, make_failure(c->libpq, notice));
+    }
+}
+
+static struct rw_future *wait_for_server(struct pg_connection *c)
+{
+    return rw_watch_wait(c->socket, PQflush(c->libpq) > 0 ? RW_READABLE | RW_WRITABLE : RW_READABLE);
+}
+
+/* After the wait: reads what has come. */
+static void receive(struct pg_connection *c, const struct rw_value *waited)
+{
+    if (is_open(c) && rw_is_failure(waited)) {
+        end(c, rw_value_clone(waited));
+    } else if (is_open(c) && PQconsumeInput(c->libpq) == 0) {
+        end(c, c->farewell.kind != RW_KIND_NIL
+                   ? rw_value_clone(&c->farewell)
+                   : rw_failure_format(RW_ERR_BROKEN, "%s", PQerrorMessage(c->libpq)));
+    }
+}
+
+/* On a thread of the pool: libpq reads files and resolves names before it talks to the server. */
+static void connect_some(void *arg, struct rw_value *out)
+{
+    struct pg_connection *c = arg;
+    const char *const keywords[] = {"dbname", "client_encoding", NULL};
+    const char *const values[] = {rw_value_data(&c->conninfo, NULL), "UTF8", NULL};
+
+    if (c->libpq == NULL) {
+        c->libpq = PQconnectStartParams(keywords, values, 1);
+        PQsetNoticeReceiver(c->libpq, take_notice, c);
+        c->progress = PGRES_POLLING_WRITING;
+    } else {
+        c->progress = PQconnectPoll(c->libpq);
+    }
+    *out = PQstatus(c->libpq) == CONNECTION_BAD
+               ? rw_failure_format(RW_ERR_BROKEN, "%s", PQerrorMessage(c->libpq))
+               : rw_nil();
+}
+
+static struct rw_future *establish(struct rw_procedure *self, void *arg)
+{
+    struct pg_connection *c = arg;
+    int err;
+
+    RW_BEGIN(self);
+    RW_TRY(self, rw_ready(self->loop, rw_value_clone(&c->conninfo)));
+    while (c->progress != PGRES_POLLING_OK) {
+        rw_watch_free(c->socket); /* libpq may close the socket and open another one */
+        c->socket = NULL;
+        RW_TRY(self,
+               rw_spawn_blocking(self->loop, NULL, connect_some, rw_object_drop, rw_object_ref(&c->object)));
+        err = rw_watch_new(self->loop, PQsocket(c->libpq), 0, NULL, NULL, &c->socket);
+        if (err != 0) {
+            RW_RETURN(self, rw_failure(err));
+        }
+        RW_TRY(self,
+               rw_watch_wait(c->socket, c->progress == PGRES_POLLING_READING ? RW_READABLE : RW_WRITABLE));
+    }
+    PQsetnonblocking(c->libpq, 1);
+    RW_END(self, rw_value_of_handle(rw_object_ref(&c->object)));
+}
+
+struct rw_future *pg_connect(struct rw_loop *loop, const char *conninfo, int64_t deadline_ns)
 {
     struct pg_connection *c = rw_loop_alloc(loop, sizeof *c);
 
-    if (c != NULL) {
-        *c = (struct pg_connection){.object = {&pg_connection_type, 1}, .loop = loop};
-        rw_timer_init(&c->again, cancel_again);
+    if (c == NULL) {
+        return rw_failed(loop, RW_ERR_NOMEM);
     }
-    return c;
-}
-
-void pgi_begin(struct pg_connection *c)
-{
-    set_state(c, IDLE);
-}
-
-void pgi_end(struct pg_connection *c, struct rw_value failure)
-{
-    struct pgi_command *command = c->current;
-
-    if (c->state == CLOSED) {
-        rw_value_drop(&failure);
-        return;
-    }
-    c->current = NULL;
-    set_state(c, CLOSED);
-    c->failure = failure;
-    rw_timer_disarm(c->loop, &c->again);
-    rw_watch_free(c->watch);
-    c->watch = NULL;
-    PQfinish(c->libpq);
-    c->libpq = NULL;
-    while (command != NULL || c->queue != NULL) {
-        pgi_finish(command != NULL ? command : pgi_next(c), rw_value_clone(&c->failure));
-        command = NULL;
-    }
-    pgi_fail_listeners(c);
-}
-
-void pgi_watch(struct pg_connection *c, unsigned events)
-{
-    int err = rw_watch_new(c->loop, PQsocket(c->libpq), events, notify, c, &c->watch);
-
-    c->events = events;
-    if (err != 0) {
-        pgi_end(c, pgi_failure(RW_ERR_CLOSED, rw_err_text(err)));
-    }
+    *c = (struct pg_connection){.object = {&pg_connection_type, 1}, .loop = loop};
+    c->turn = rw_semaphore_new(loop, 1);
+    c->conninfo = c->turn != NULL ? make_conninfo(conninfo) : rw_failure(RW_ERR_NOMEM);
+    return rw_timeout(loop, rw_procedure(loop, "pg.connect", establish, rw_object_drop, c), deadline_ns);
 }
 
 struct pg_connection *pg_connection_of(const struct rw_value *value)
 {
-    bool is_one = value->kind == RW_KIND_HANDLE && value->as.handle->type == &pg_connection_type;
+    return (struct pg_connection *)rw_object_of(value, &pg_connection_type);
+}
 
-    return is_one ? (struct pg_connection *)value->as.handle : NULL;
+/* ---- statements ------------------------------------------------------------------------------------------------------ */
+
+static void keep(struct statement *s, struct rw_value outcome)
+{
+    if (outcome.code == RW_ERR_BROKEN) {
+        end(s->connection, rw_value_clone(&outcome));
+    }
+    if (s->stage == ABANDONED || rw_is_failure(&s->outcome)) {
+        rw_value_drop(&outcome);
+    } else {
+        rw_value_set(&s->outcome, outcome);
+    }
+}
+
+/* Takes the next result, which is there. False: the next row of a COPY, which is thrown away, is not. */
+static bool take_result(struct statement *s)
+{
+    struct pg_connection *c = s->connection;
+    PGresult *result = PQgetResult(c->libpq);
+    char *data = NULL;
+    int size = 1;
+
+    switch (PQresultStatus(result)) {
+    case PGRES_SINGLE_TUPLE:
+        keep(s, make_row(result, 0));
+        break;
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+    case PGRES_EMPTY_QUERY:
+        keep(s, s->is_rows ? rw_nil() : make_result(result));
+        break;
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+        keep(s, rw_failure_format(RW_ERR_UNSUPPORTED, "COPY to or from the client"));
+        PQputCopyEnd(c->libpq, "not supported");
+        size = PQgetCopyData(c->libpq, &data, 1);
+        PQfreemem(data);
+        break;
+    default:
+        if (result != NULL) {
+            keep(s, make_failure(c->libpq, result));
+            break;
+        }
+        s->stage = DONE;
+        rw_semaphore_release(c->turn, 1);
+        rw_watch_wake(c->socket); /* notifications may have come behind the results */
+    }
+    PQclear(result);
+    return size != 0;
+}
+
+/* Until there is a row, or it is DONE. */
+static struct rw_future *read_results(struct rw_procedure *self, void *arg)
+{
+    struct statement *s = arg;
+    struct pg_connection *c = s->connection;
+
+    RW_BEGIN(self);
+    while (is_open(c) && s->stage != DONE && s->outcome.kind != RW_KIND_LIST) {
+        if (PQisBusy(c->libpq) || !take_result(s)) {
+            RW_AWAIT(self, wait_for_server(c));
+            receive(c, &self->value);
+        }
+    }
+    if (!is_open(c)) {
+        s->stage = DONE;
+        rw_value_set(&s->outcome, rw_value_clone(&c->failure));
+    }
+    RW_END(self, rw_nil());
+}
+
+/* Where nothing is sent there will be no results. */
+static void send_it(struct statement *s)
+{
+    PGconn *libpq = s->connection->libpq;
+    struct params p;
+
+    s->stage = SENT;
+    s->outcome = rw_is_failure(&s->sql) ? rw_value_clone(&s->sql) : read_params(&p, &s->params);
+    if (rw_is_failure(&s->outcome)) {
+        return;
+    }
+    if (PQsendQueryParams(libpq, rw_value_data(&s->sql, NULL), p.count, p.types, p.values, p.lengths,
+                          p.formats, 0) == 0) {
+        keep(s, rw_failure_format(PQstatus(libpq) == CONNECTION_BAD ? RW_ERR_BROKEN : RW_ERR_INVALID, "%s",
+                                  PQerrorMessage(libpq)));
+    } else if (s->is_rows) {
+        PQsetSingleRowMode(libpq);
+    }
+}
+
+static struct rw_future *run(struct rw_procedure *self, void *arg)
+{
+    struct statement *s = arg;
+    struct pg_connection *c = s->connection;
+
+    RW_BEGIN(self);
+    if (self->loop != c->loop) {
+        RW_RETURN(self, rw_failure_format(RW_ERR_THREAD, "the connection belongs to another loop"));
+    }
+    if (s->stage == NEW) {
+        if (c->waiting == PG_QUEUE_MAX) {
+            RW_RETURN(self, rw_failure_format(RW_ERR_FULL, "%d commands wait already", PG_QUEUE_MAX));
+        }
+        s->stage = IN_LINE;
+        c->waiting++;
+        RW_AWAIT(self, rw_semaphore_acquire(c->turn, 1));
+        c->waiting--;
+        s->stage = DONE;
+        if (rw_is_failure(&self->value)) {
+            RW_RETURN(self, rw_value_clone(is_open(c) ? &self->value : &c->failure));
+        }
+        send_it(s);
+    }
+    while (s->stage == SENT) {
+        RW_TRY(self, rw_procedure(self->loop, "pg.results", read_results, NULL, s));
+        if (s->is_rows && s->stage == SENT) {
+            RW_YIELD(self, rw_value_take(&s->outcome));
+        }
+    }
+    RW_END(self, rw_value_take(&s->outcome));
+}
+
+/* On a thread of the pool. What has become of it, the results tell. */
+static void ask_server(void *arg, struct rw_value *out)
+{
+    char why[256];
+
+    PQcancel(arg, why, sizeof why);
+    *out = rw_nil();
+}
+
+static void free_request(void *arg)
+{
+    PQfreeCancel(arg);
+}
+
+static struct rw_future *cancel_on_server(struct pg_connection *c)
+{
+    return rw_spawn_blocking(c->loop, NULL, ask_server, free_request, PQgetCancel(c->libpq));
+}
+
+/* Asks again where the server had not begun the statement yet. */
+static struct rw_future *settle(struct rw_procedure *self, void *arg)
+{
+    struct statement *s = arg;
+
+    RW_BEGIN(self);
+    while (s->stage == ABANDONED) {
+        RW_AWAIT(self, cancel_on_server(s->connection));
+        RW_AWAIT(self, rw_timeout(self->loop, rw_procedure(self->loop, "pg.results", read_results, NULL, s),
+                                  rw_deadline_after(self->loop, RW_SECOND)));
+        if (rw_is_failure(&self->value) && self->value.code != RW_ERR_TIMEOUT) {
+            return NULL; /* no memory to go on with */
+        }
+    }
+    RW_END(self, rw_nil());
+}
+
+static void statement_drop(void *arg)
+{
+    struct statement *s = arg;
+    struct pg_connection *c = s->connection;
+
+    if (s->stage == SENT && is_open(c)) {
+        s->stage = ABANDONED;
+        rw_value_drop(&s->outcome);
+        rw_spawn_detached(c->loop, rw_procedure(c->loop, "pg.settle", settle, statement_drop, s));
+        return;
+    }
+    if (s->stage == ABANDONED) { /* nobody can settle it: the loop ends, or there is no memory */
+        end(c, rw_failure(RW_ERR_CLOSED));
+    }
+    c->waiting -= s->stage == IN_LINE;
+    rw_value_drop(&s->sql);
+    rw_value_drop(&s->params);
+    rw_value_drop(&s->outcome);
+    rw_loop_release(c->loop, s, sizeof *s);
+    rw_object_unref(&c->object);
+}
+
+/* Takes both values. NULL on no memory. */
+static struct statement *statement_new(struct pg_connection *c, bool is_rows, struct rw_value sql,
+                                       struct rw_value params)
+{
+    struct statement *s = rw_loop_alloc(c->loop, sizeof *s);
+
+    if (s == NULL) {
+        rw_value_drop(&sql);
+        rw_value_drop(&params);
+        return NULL;
+    }
+    rw_object_ref(&c->object);
+    *s = (struct statement){.connection = c, .is_rows = is_rows, .sql = sql, .params = params};
+    return s;
+}
+
+static struct rw_future *query(struct pg_connection *c, struct statement *s)
+{
+    return s != NULL ? rw_procedure(c->loop, "pg.query", run, statement_drop, s)
+                     : rw_failed(c->loop, RW_ERR_NOMEM);
+}
+
+struct rw_future *pg_query(struct pg_connection *connection, const char *sql, struct rw_value params)
+{
+    return query(connection, statement_new(connection, false, rw_text_of(sql), params));
+}
+
+struct rw_stream *pg_rows(struct pg_connection *connection, const char *sql, struct rw_value params)
+{
+    struct statement *s = statement_new(connection, true, rw_text_of(sql), params);
+
+    return s != NULL ? rw_stream_procedure(connection->loop, "pg.rows", run, statement_drop, s) : NULL;
+}
+
+/* ---- notifications --------------------------------------------------------------------------------------------------- */
+
+static void take_notifications(struct pg_connection *c)
+{
+    PGnotify *notification;
+
+    while (is_open(c) && (notification = PQnotifies(c->libpq)) != NULL) {
+        for (struct listener *l = c->listeners; l != NULL; l = l->next) {
+            struct rw_value item = make_notification(notification);
+
+            if (strcmp(l->channel, notification->relname) == 0 &&
+                rw_channel_try_send(l->sender, &item) != 0) {
+                rw_sender_close(l->sender);
+            }
+            rw_value_drop(&item);
+        }
+        PQfreemem(notification);
+    }
+}
+
+static struct rw_future *notifications(struct rw_procedure *self, void *arg)
+{
+    struct listener *l = arg;
+    struct pg_connection *c = l->connection;
+    struct rw_value item;
+    int err;
+
+    RW_BEGIN(self);
+    for (;;) {
+        take_notifications(c);
+        err = rw_channel_try_receive(l->receiver, &item);
+        if (err == 0) {
+            RW_YIELD(self, item);
+        } else if (err == RW_ERR_CLOSED) {
+            RW_RETURN(self, rw_failure_format(RW_ERR_LAGGED, "%d notifications were not taken",
+                                              PG_NOTIFICATIONS_MAX));
+        } else if (!is_open(c)) {
+            RW_RETURN(self, rw_value_clone(&c->failure));
+        } else {
+            RW_AWAIT(self, wait_for_server(c));
+            receive(c, &self->value);
+        }
+    }
+    RW_END(self, rw_nil());
+}
+
+static void listener_drop(void *arg)
+{
+    struct listener *l = arg;
+    struct pg_connection *c = l->connection;
+    struct listener **link = &c->listeners;
+    struct statement *s;
+    bool is_last = true;
+
+    while (*link != l) {
+        link = &(*link)->next;
+    }
+    *link = l->next;
+    for (const struct listener *other = c->listeners; other != NULL; other = other->next) {
+        is_last &= strcmp(other->channel, l->channel) != 0;
+    }
+    if (is_last && is_open(c)) {
+        s = statement_new(c, false, make_listen(c->libpq, "UNLISTEN", l->channel), rw_nil());
+        if (s != NULL && rw_semaphore_try_acquire(c->turn, 1)) {
+            send_it(s); /* before anything that comes now */
+        }
+        rw_spawn_detached(c->loop, query(c, s));
+    }
+    rw_sender_unref(l->sender);
+    rw_receiver_unref(l->receiver);
+    rw_loop_release(c->loop, l, sizeof *l);
+    rw_object_unref(&c->object);
+}
+
+struct rw_future *pg_listen(struct pg_connection *connection, const char *channel)
+{
+    struct rw_loop *loop = connection->loop;
+    struct listener *l = rw_loop_alloc(loop, sizeof *l);
+    struct rw_stream *stream;
+    struct statement *s;
+
+    if (l == NULL) {
+        return rw_failed(loop, RW_ERR_NOMEM);
+    }
+    *l = (struct listener){.next = connection->listeners, .connection = connection};
+    snprintf(l->channel, sizeof l->channel, "%s", channel);
+    rw_object_ref(&connection->object);
+    connection->listeners = l;
+    if (rw_channel_open(loop, PG_NOTIFICATIONS_MAX, 0, &l->sender, &l->receiver) != 0) {
+        listener_drop(l);
+        return rw_failed(loop, RW_ERR_NOMEM);
+    }
+    stream = rw_stream_procedure(loop, "pg.notifications", notifications, listener_drop, l);
+    if (stream == NULL) {
+        return rw_failed(loop, RW_ERR_NOMEM);
+    }
+    s = statement_new(connection, false, make_listen(connection->libpq, "LISTEN", channel), rw_nil());
+    return rw_map_to(loop, query(connection, s), rw_value_of_handle(rw_stream_object(stream)));
 }
 
 void pg_close(struct pg_connection *connection)
 {
-    if (connection->state == BUSY) {
-        cancel_on_server(connection);
+    if (is_open(connection) && PQtransactionStatus(connection->libpq) == PQTRANS_ACTIVE) {
+        rw_spawn_detached(connection->loop, cancel_on_server(connection));
     }
-    pgi_end(connection, pgi_failure(RW_ERR_CLOSED, "the connection was closed"));
+    end(connection, rw_failure_format(RW_ERR_CLOSED, "the connection was closed"));
 }

@@ -3,7 +3,7 @@
  * pg.h - PostgreSQL for tasks: queries, rows as a stream, notifications as a stream.
  *
  * A connection does one command at a time; others wait in line, in the order in which they were first polled, at most
- * PG_QUEUE_MAX of them (RW_ERR_FULL beyond). All of it belongs to the thread of one loop.
+ * PG_QUEUE_MAX of them (RW_ERR_FULL beyond). All of it belongs to the thread of one loop, and nothing of it blocks that.
  *
  * Errors. What the server says of a command is RW_ERR_SCRIPT: message "42P01: relation "x" does not exist", type
  * "pg.42P01"; the connection goes on. A connection that could not be made or is lost is RW_ERR_BROKEN, with what libpq or
@@ -25,8 +25,7 @@ extern const struct rw_object_type pg_connection_type;
 enum { PG_QUEUE_MAX = 1024, PG_NOTIFICATIONS_MAX = 1024 };
 
 /* Connects as libpq does, with its conninfo ("host=db user=me" or a URI) and environment; the outcome is a connection (a
- * handle). A host name is resolved by the loop first, as libpq would block on it: so there may be only one, and a
- * `service` has to come with a host. After `deadline_ns` RW_ERR_TIMEOUT. */
+ * handle). RW_ERR_INVALID for a conninfo that cannot be read; after `deadline_ns` RW_ERR_TIMEOUT. */
 struct rw_future *pg_connect(struct rw_loop *loop, const char *conninfo, int64_t deadline_ns);
 
 /* The connection in a value; borrowed, NULL when it is none. */
@@ -43,8 +42,8 @@ struct rw_future *pg_query(struct pg_connection *connection, const char *sql, st
  * connection does nothing else. NULL on no memory. */
 struct rw_stream *pg_rows(struct pg_connection *connection, const char *sql, struct rw_value params);
 
-/* Listens on a channel; the outcome is a stream of what is sent there from then on: maps of channel, payload and pid. They come while
- * the connection waits for a command, or while somebody waits for one of them. Closing the stream ends the
+/* Listens on a channel; the outcome is a stream of what is sent there from then on: maps of channel, payload and pid. They
+ * come while a command waits for its answer, or while somebody waits for one of them. Closing the stream ends the
  * listening. With more than PG_NOTIFICATIONS_MAX not taken it fails with RW_ERR_LAGGED. */
 struct rw_future *pg_listen(struct pg_connection *connection, const char *channel);
 
