@@ -33,19 +33,17 @@ ifneq ($(DEPS),no)
 ifneq ($(filter bench,$(MAKECMDGOALS)),)
 build/config.mk: build/deps-bench.ok
 endif
-ifneq ($(filter check demo test test-lua test-python test-cases test-ext test-san,$(MAKECMDGOALS)),)
+ifneq ($(filter check test test-ext test-san,$(MAKECMDGOALS)),)
+build/config.mk: build/deps-test.ok
+endif
+ifneq ($(filter demo test-lua test-python test-cases,$(MAKECMDGOALS)),)
 build/config.mk: build/deps.ok
 endif
 endif
 
-build/deps.ok: tools/deps.sh tools/configure.sh
+build/deps.ok build/deps-test.ok build/deps-bench.ok: build/deps%.ok: tools/deps.sh tools/configure.sh
 	@mkdir -p $(@D)
-	@tools/deps.sh
-	@touch $@
-
-build/deps-bench.ok: tools/deps.sh tools/configure.sh
-	@mkdir -p $(@D)
-	@tools/deps.sh --bench
+	@tools/deps.sh $(addprefix -,$*)
 	@touch $@
 
 build/config.mk: tools/configure.sh
@@ -67,7 +65,7 @@ include mk/install.mk
 all: build/release/libropewalk.a build/release/libropewalk.so.$(VERSION)
 
 reconfigure:
-	rm -f build/config.mk build/deps.ok
+	rm -f build/config.mk build/deps*.ok
 	$(MAKE) build/config.mk
 
 # The virtual environment with the linters stays: nothing in it is made from this tree.

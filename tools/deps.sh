@@ -5,16 +5,22 @@
 #
 # Debian packages through apt-get (as root), Python tools into build/venv, the Rust peer of the benchmarks through
 # cargo. Asks nothing. Without root it names the packages that are missing and ends with status 1. What only the
-# benchmarks need comes with --bench.
+# tests need, a PostgreSQL server, comes with --test: its programs alone, no cluster is made and no server started. What only
+# the benchmarks need comes with --bench.
 set -eu
 cd "$(dirname "$0")/.."
 
 bench=no
-[ "${1:-}" = --bench ] && bench=yes
+test=no
+case ${1:-} in
+--bench) bench=yes ;;
+--test) test=yes ;;
+esac
 
 packages="gcc make pkg-config git libc6-dev clang-14 clang-format-14 libclang-rt-14-dev
     lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev lua5.4 liblua5.4-dev luajit libluajit-5.1-dev
-    lua-check debootstrap libpq-dev postgresql swig"
+    lua-check debootstrap swig"
+[ "$test" = no ] || packages="$packages libpq-dev postgresql"
 [ "$bench" = no ] || packages="$packages libuv1-dev lua-luv lua-luv-dev"
 
 # A Python 3.11 of any origin will do, with its headers; only where there is none is Debian's asked for.
@@ -34,6 +40,18 @@ if [ -n "$missing" ]; then
     fi
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -q
+    # Debian's package makes a database and starts it, unless what it depends on is there first and says not to.
+    clusters=${ROPEWALK_ETC:-/etc}/postgresql-common/createcluster.conf
+    case " $missing " in
+    *" postgresql "*)
+        if ! command -v pg_conftool >/dev/null; then
+            apt-get install -qy --no-install-recommends postgresql-common
+            cp -p "$clusters" "$clusters.before"
+            trap 'mv -f "$clusters.before" "$clusters"' EXIT
+            pg_conftool "$clusters" set create_main_cluster false
+        fi
+        ;;
+    esac
     # shellcheck disable=SC2086
     apt-get install -qy --no-install-recommends $missing
 fi
