@@ -2,7 +2,7 @@
  *
  * surface.c - the tables of the public headers as values that every language can look at.
  *
- * Everything here is made from RW_ERRORS, RW_LOOP_OPTIONS and RW_STATS: a row that is added there is seen in all languages, and
+ * Everything here is made from RW_ERRORS, RW_LOOP_OPTIONS, RW_SIM_OPTIONS and RW_STATS: a row that is added there is seen in all languages, and
  * nothing is written down a second time. Invariant: a map is whole, in the order of its table, or the result is a failure.
  */
 #include "surface.h"
@@ -65,16 +65,26 @@ static struct rw_value option_row(const struct rw_option *option)
     return finish(row, status);
 }
 
-struct rw_value rwh_options(void)
+static struct rw_value all_options(const struct rw_option *(*at)(size_t index))
 {
     struct rw_map *map = rw_map_new(0);
     int status = map != NULL ? 0 : RW_ERR_NOMEM;
     const struct rw_option *option;
 
-    for (size_t i = 0; status == 0 && (option = rw_loop_option(i)) != NULL; i++) {
+    for (size_t i = 0; status == 0 && (option = at(i)) != NULL; i++) {
         status = add(map, status, option->name, option_row(option));
     }
     return finish(map, status);
+}
+
+struct rw_value rwh_options(void)
+{
+    return all_options(rw_loop_option);
+}
+
+struct rw_value rwh_sim_options(void)
+{
+    return all_options(rw_sim_option);
 }
 
 struct rw_value rwh_counters(void)

@@ -15,6 +15,9 @@ struct rw_value rwh_errors(void);
 /* A map from each option of a loop to {default, least, most, unit, text}. */
 struct rw_value rwh_options(void);
 
+/* The same of a simulation's options. */
+struct rw_value rwh_sim_options(void);
+
 /* A map from each counter of stats to what it counts. */
 struct rw_value rwh_counters(void);
 

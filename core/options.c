@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * options.c - reads the options of a loop as scripts write them.
+ * options.c - reads the options of loops and simulations as scripts write them.
  *
- * One reader for all languages: a binding hands over names and values and raises what comes back, so that a wrong name or
- * number is answered in the same words everywhere. Names, bounds and defaults come from the table in the header. Invariant:
- * a field is written only with a number within its bounds, or with 0 for the default.
+ * One reader for all languages: a binding hands over a map and raises what comes back, so that a wrong name or number is
+ * answered in the same words everywhere. Names, bounds and defaults come from the tables in the headers. Invariant: a field is
+ * written only with a number within its bounds, or with 0 for the default.
  */
 #include <ropewalk.h>
 #include <string.h>
@@ -13,83 +13,215 @@
 
 struct row {
     struct rw_option option;
-    size_t offset; /* in struct rw_loop_options */
+    size_t offset; /* of its field, which has `size` bytes */
+    size_t size;
 };
 
-static const struct row rows[] = {
+struct table {
+    const char *what;
+    const struct row *rows;
+    size_t count;
+};
+
+static const struct row loop_rows[] = {
 #define ROW(NAME, name, unit, standard, least, most, text)                                                   \
-    {{#name, unit, text, standard, least, most}, offsetof(struct rw_loop_options, name)},
+    {{#name, unit, text, standard, least, most}, offsetof(struct rw_loop_options, name), sizeof(uint32_t)},
     RW_LOOP_OPTIONS(ROW)
 #undef ROW
 };
 
-enum { ROW_COUNT = sizeof rows / sizeof rows[0], NAMES_MAX = 256 };
+static const struct row sim_rows[] = {
+#define ROW(type, name, unit, standard, least, most, text)                                                   \
+    {{#name, unit, text, standard, least, most}, offsetof(struct rw_sim_options, name), sizeof(type)},
+    RW_SIM_OPTIONS(ROW)
+#undef ROW
+};
+
+static const struct table loop_table = {"loop", loop_rows, sizeof loop_rows / sizeof loop_rows[0]};
+static const struct table sim_table = {"simulation", sim_rows, sizeof sim_rows / sizeof sim_rows[0]};
+
+/* Room for the names of a table; a test reads the longest list. */
+enum { NAMES_MAX = 512 };
+
+static const struct rw_option *option_at(const struct table *table, size_t index)
+{
+    RW_ASSERT(table->count > 0);
+    return index < table->count ? &table->rows[index].option : NULL;
+}
 
 const struct rw_option *rw_loop_option(size_t index)
 {
-    RW_ASSERT(rows[0].option.name != NULL);
-    return index < ROW_COUNT ? &rows[index].option : NULL;
+    RW_ASSERT(loop_rows[0].option.name != NULL);
+    return option_at(&loop_table, index);
 }
 
-static const struct row *find_row(const char *name)
+const struct rw_option *rw_sim_option(size_t index)
 {
+    RW_ASSERT(sim_rows[0].option.name != NULL);
+    return option_at(&sim_table, index);
+}
+
+/* The scale of a name that is the row's without its ending; 1 for the row's own name, 0 for another one. */
+static double scale_of(const struct row *row, const char *name, size_t size)
+{
+    static const struct {
+        const char *ending;
+        double scale;
+    } units[] = {{"", 1}, {"_ns", 1e9}, {"_ppm", 1e6}};
+
     RW_ASSERT(name != NULL);
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (strcmp(rows[i].option.name, name) == 0) {
-            return &rows[i];
+    if (strncmp(row->option.name, name, size) != 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(row->option.name + size, units[i].ending) == 0) {
+            return units[i].scale;
+        }
+    }
+    return 0;
+}
+
+static const struct row *find_row(const struct table *table, const char *name, size_t size, double *scale)
+{
+    RW_ASSERT(strlen(name) == size);
+    for (size_t i = 0; i < table->count; i++) {
+        *scale = scale_of(&table->rows[i], name, size);
+        if (*scale != 0) {
+            return &table->rows[i];
         }
     }
     return NULL;
 }
 
-static struct rw_value refuse_name(const char *name)
+static struct rw_value refuse_name(const struct table *table, const char *name)
 {
     char names[NAMES_MAX] = "";
 
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        RW_ASSERT(strlen(names) + strlen(rows[i].option.name) + 3 < sizeof names);
-        strcat(strcat(names, i > 0 ? ", " : ""), rows[i].option.name);
+    for (size_t i = 0; i < table->count; i++) {
+        RW_ASSERT(strlen(names) + strlen(table->rows[i].option.name) + 3 < sizeof names);
+        strcat(strcat(names, i > 0 ? ", " : ""), table->rows[i].option.name);
     }
-    return rw_failure_format(RW_ERR_TYPE, "there is no loop option '%s': choose from %s", name, names);
+    return rw_failure_format(RW_ERR_TYPE, "there is no %s option '%s': choose from %s", table->what, name,
+                             names);
 }
 
-static struct rw_value refuse_number(const struct rw_option *option, double number)
+static struct rw_value refuse_number(const struct table *table, const struct rw_option *option, double number)
 {
     RW_ASSERT(option->least <= option->most);
-    return rw_failure_format(RW_ERR_INVALID, "loop option '%s' is %.16g: %lld to %lld %s are allowed",
-                             option->name, number, (long long)option->least, (long long)option->most,
-                             option->unit);
+    return rw_failure_format(RW_ERR_INVALID, "%s option '%s' is %.16g: %lld to %lld %s are allowed",
+                             table->what, option->name, number, (long long)option->least,
+                             (long long)option->most, option->unit);
 }
 
-struct rw_value rw_loop_options_set(struct rw_loop_options *options, const char *name,
-                                    const struct rw_value *value)
+static void write_field(const struct row *row, void *options, int64_t number)
 {
-    RW_REQUIRE(options != NULL);
-    RW_REQUIRE(name != NULL);
-    RW_REQUIRE(value != NULL);
-    const struct row *row = find_row(name);
+    char *field = (char *)options + row->offset;
 
-    if (row == NULL) {
-        return refuse_name(name);
+    RW_ASSERT(number == 0 || number >= row->option.least);
+    RW_ASSERT(number <= row->option.most);
+    if (row->size == sizeof(uint64_t)) {
+        *(uint64_t *)(void *)field = (uint64_t)number;
+    } else if (row->size == sizeof(uint32_t)) {
+        *(uint32_t *)(void *)field = (uint32_t)number;
+    } else {
+        RW_ASSERT(row->size == sizeof(bool));
+        *(bool *)(void *)field = number != 0;
     }
-    const struct rw_option *option = &row->option;
-    uint32_t *field = (uint32_t *)(void *)((char *)options + row->offset);
+}
 
-    if (value->kind == RW_KIND_NIL) {
-        *field = 0;
-        return rw_nil();
+/* False when `value` is no number at all; what has a fraction, or is out of all bounds, becomes INT64_MIN. */
+static bool to_number(const struct rw_value *value, double scale, int64_t *number, double *shown)
+{
+    RW_ASSERT(scale >= 1);
+    if (value->kind == RW_KIND_INT && scale == 1) {
+        *number = value->as.integer;
+        *shown = (double)*number;
+        return true;
     }
     if (value->kind != RW_KIND_INT && value->kind != RW_KIND_DOUBLE) {
-        return rw_failure_format(RW_ERR_TYPE, "loop option '%s' is a number of %s, not %s", option->name,
-                                 option->unit, rw_kind_name(value->kind));
+        return false;
     }
-    /* A Lua without integers gives doubles. NaN is in no bounds. */
-    double number = value->kind == RW_KIND_INT ? (double)value->as.integer : value->as.number;
+    *shown = (value->kind == RW_KIND_INT ? (double)value->as.integer : value->as.number) * scale;
+    bool is_small = *shown >= -1e15 && *shown <= 1e15; /* not so a NaN */
+    *number = is_small ? (int64_t)(*shown + (scale > 1 ? 0.5 : 0)) : INT64_MIN;
+    if (scale == 1 && *shown != (double)*number) {
+        *number = INT64_MIN;
+    }
+    return true;
+}
 
-    if (!(number >= (double)option->least && number <= (double)option->most) ||
-        number != (double)(uint32_t)number) {
-        return refuse_number(option, number);
+static struct rw_value read_option(const struct table *table, void *options, const struct rw_value *key,
+                                   const struct rw_value *value)
+{
+    RW_ASSERT(options != NULL);
+    size_t size = 0;
+    const char *name = key->kind == RW_KIND_TEXT || key->kind == RW_KIND_BYTES ? rw_value_data(key, &size)
+                                                                               : rw_kind_name(key->kind);
+    double scale = 0, shown = 0;
+    int64_t number = 0;
+    const struct row *row = size > 0 && strlen(name) == size ? find_row(table, name, size, &scale) : NULL;
+
+    if (row == NULL) {
+        return refuse_name(table, name);
     }
-    *field = (uint32_t)number;
+    bool is_flag = row->size == sizeof(bool);
+    bool is_good = value->kind == RW_KIND_NIL || (is_flag && value->kind == RW_KIND_BOOL) ||
+                   (!is_flag && to_number(value, scale, &number, &shown));
+    if (!is_good) {
+        return rw_failure_format(RW_ERR_TYPE, "%s option '%s' is a %s%s, not %s", table->what,
+                                 row->option.name, is_flag ? "" : "number of ", row->option.unit,
+                                 rw_kind_name(value->kind));
+    }
+    if (value->kind == RW_KIND_BOOL) {
+        number = value->as.boolean;
+    } else if (value->kind != RW_KIND_NIL && (number < row->option.least || number > row->option.most)) {
+        return refuse_number(table, &row->option, shown);
+    }
+    write_field(row, options, number);
+    return rw_nil();
+}
+
+static struct rw_value read_map(const struct table *table, void *options, const struct rw_value *map)
+{
+    struct rw_value answer = rw_nil();
+
+    RW_ASSERT(table->count > 0);
+    if (map->kind == RW_KIND_NIL) {
+        return rw_nil();
+    }
+    if (map->kind != RW_KIND_MAP) {
+        return rw_failure_format(RW_ERR_TYPE, "the options of a %s are a map, not %s", table->what,
+                                 rw_kind_name(map->kind));
+    }
+    for (size_t i = 0; !rw_is_failure(&answer) && i < rw_map_count(map->as.map); i++) {
+        answer = read_option(table, options, rw_map_key(map->as.map, i), rw_map_item(map->as.map, i));
+    }
+    return answer;
+}
+
+struct rw_value rw_loop_options_read(struct rw_loop_options *options, const struct rw_value *map)
+{
+    RW_REQUIRE(options != NULL);
+    RW_REQUIRE(map != NULL);
+    return read_map(&loop_table, options, map);
+}
+
+struct rw_value rw_sim_options_read(struct rw_sim_options *options, const struct rw_value *map)
+{
+    RW_REQUIRE(options != NULL);
+    RW_REQUIRE(map != NULL);
+    struct rw_value answer = read_map(&sim_table, options, map);
+
+    if (rw_is_failure(&answer)) {
+        return answer;
+    }
+    if (options->latency_max_ns == 0) {
+        options->latency_max_ns = options->latency_min_ns;
+    }
+    if (options->latency_max_ns < options->latency_min_ns) {
+        return rw_failure_format(RW_ERR_INVALID,
+                                 "simulation option 'latency_max_ns' is %u: less than latency_min_ns, %u",
+                                 (unsigned)options->latency_max_ns, (unsigned)options->latency_min_ns);
+    }
     return rw_nil();
 }

@@ -260,19 +260,25 @@ static int run(lua_State *L)
 
 /* ---- guest mode ---- */
 
-/* The option whose name and value are on top of the stack. */
-static void read_option(lua_State *L, struct rwl_state *state, struct rw_loop_options *options)
+void rwl_read_options(lua_State *L, struct rwl_state *state, int index, rwl_option_reader *read,
+                      void *options)
 {
-    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
-    struct rw_value value = rwl_value_at(L, state, -1);
-    struct rw_value answer = rw_loop_options_set(options, name, &value);
+    struct rw_value map = rwl_portable_at(L, state, index, 0);
+    struct rw_value answer = rw_is_failure(&map) ? map : read(options, &map);
 
-    rw_value_drop(&value);
+    if (!rw_is_failure(&map)) {
+        rw_value_drop(&map);
+    }
     if (rw_is_failure(&answer)) {
         lua_pushstring(L, rw_value_message(&answer));
         rw_value_drop(&answer);
-        luaL_argerror(L, 1, lua_tostring(L, -1));
+        luaL_argerror(L, index, lua_tostring(L, -1));
     }
+}
+
+static struct rw_value read_loop_options(void *options, const struct rw_value *map)
+{
+    return rw_loop_options_read(options, map);
 }
 
 static void make_loop(lua_State *L, struct rwl_state *state)
@@ -280,12 +286,7 @@ static void make_loop(lua_State *L, struct rwl_state *state)
     struct rw_loop_options options = {0};
 
     luaL_checktype(L, 1, LUA_TTABLE);
-    lua_settop(L, 1);
-    lua_pushnil(L);
-    while (lua_next(L, 1)) {
-        read_option(L, state, &options);
-        lua_pop(L, 1);
-    }
+    rwl_read_options(L, state, 1, read_loop_options, &options);
     if (state->loop != NULL || state->L == NULL) {
         luaL_error(L, "this state has its loop already: options go to the first call of rw.loop");
     }

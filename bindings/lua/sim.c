@@ -6,31 +6,9 @@
  * made on it. Invariant: `sim` is set exactly while the state's loop is the simulated one. */
 #include "lua/state.h"
 
-static uint32_t number_field(lua_State *L, const char *name, double scale)
+static struct rw_value read_options(void *options, const struct rw_value *map)
 {
-    lua_getfield(L, 1, name);
-    double number = lua_isnil(L, -1) ? 0 : luaL_checknumber(L, -1) * scale;
-    lua_pop(L, 1);
-    luaL_argcheck(L, number >= 0 && number <= 4294967295.0, 1, name);
-    return (uint32_t)number;
-}
-
-static void read_options(lua_State *L, struct rw_sim_options *options)
-{
-    luaL_checktype(L, 1, LUA_TTABLE);
-    lua_getfield(L, 1, "seed");
-    options->seed = lua_isnil(L, -1) ? 0 : (uint64_t)luaL_checknumber(L, -1);
-    lua_getfield(L, 1, "shuffle");
-    options->shuffle = lua_toboolean(L, -1) != 0;
-    lua_pop(L, 2);
-    options->latency_min_ns = number_field(L, "latency_min", 1e9);
-    options->latency_max_ns = number_field(L, "latency_max", 1e9);
-    options->short_io_ppm = number_field(L, "short_io", 1e6);
-    options->eintr_ppm = number_field(L, "eintr", 1e6);
-    options->reset_ppm = number_field(L, "reset", 1e6);
-    options->connect_fail_ppm = number_field(L, "connect_fail", 1e6);
-    options->emfile_ppm = number_field(L, "emfile", 1e6);
-    options->buffer_size = number_field(L, "buffer_size", 1);
+    return rw_sim_options_read(options, map);
 }
 
 /* sim_begin(options): the simulation. */
@@ -41,7 +19,8 @@ static int begin(lua_State *L)
 
     lua_settop(L, 1);
     if (!lua_isnil(L, 1)) {
-        read_options(L, &options);
+        luaL_checktype(L, 1, LUA_TTABLE);
+        rwl_read_options(L, state, 1, read_options, &options);
     }
     if (state->sim != NULL || state->current != NULL ||
         (state->loop != NULL && rw_loop_is_running(state->loop))) {

@@ -157,6 +157,10 @@ void rwl_state_unref(struct rwl_state *state);
 
 /* The loop, made when it is first needed. Raises. */
 struct rw_loop *rwl_need_loop(lua_State *L, struct rwl_state *state);
+/* Reads the table of options at `index`. Raises what is wrong with it. */
+typedef struct rw_value rwl_option_reader(void *options, const struct rw_value *map);
+void rwl_read_options(lua_State *L, struct rwl_state *state, int index, rwl_option_reader *read,
+                      void *options);
 /* Makes it: there must be none. Raises. */
 struct rw_loop *rwl_make_loop(lua_State *L, struct rwl_state *state, const struct rw_loop_options *options);
 

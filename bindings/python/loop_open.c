@@ -35,27 +35,47 @@ static void ignore_unhandled(void *arg, struct rw_task *task, const struct rw_va
     (void)value;
 }
 
-static int read_options(struct rwp_state *state, PyObject *given, struct rw_loop_options *options)
+static struct rw_value read_loop(void *options, const struct rw_value *map)
 {
-    PyObject *key, *object;
-    Py_ssize_t position = 0;
+    return rw_loop_options_read(options, map);
+}
 
-    while (PyDict_Next(given, &position, &key, &object)) {
-        const char *name = PyUnicode_AsUTF8(key);
-        struct rw_value value;
+static struct rw_value read_sim(void *options, const struct rw_value *map)
+{
+    return rw_sim_options_read(options, map);
+}
 
-        if (name == NULL || rwp_value_portable(state, object, &value) < 0) {
-            return -1;
-        }
-        struct rw_value answer = rw_loop_options_set(options, name, &value);
+/* Of a dict, by the core's reader; -1 with what that says. */
+static int read_options(struct rwp_state *state, PyObject *given,
+                        struct rw_value (*read)(void *options, const struct rw_value *map), void *options)
+{
+    struct rw_value map, answer;
 
-        rw_value_drop(&value);
-        if (rw_is_failure(&answer)) {
-            rwp_raise_value(state, &answer);
-            return -1;
-        }
+    if (rwp_value_portable(state, given, &map) < 0) {
+        return -1;
+    }
+    answer = read(options, &map);
+    rw_value_drop(&map);
+    if (rw_is_failure(&answer)) {
+        rwp_raise_value(state, &answer);
+        return -1;
     }
     return 0;
+}
+
+static struct rw_sim *make_sim(struct rwp_state *state, PyObject *given)
+{
+    struct rw_sim_options options = {0};
+    struct rw_sim *sim;
+
+    if (read_options(state, given, read_sim, &options) < 0) {
+        return NULL;
+    }
+    sim = rw_sim_new(&options);
+    if (sim == NULL) {
+        PyErr_NoMemory();
+    }
+    return sim;
 }
 
 PyObject *rwp_loop_open(PyObject *op, PyObject *args)
@@ -66,7 +86,7 @@ PyObject *rwp_loop_open(PyObject *op, PyObject *args)
     PyObject *simulation, *given;
 
     if (!PyArg_ParseTuple(args, "OO!:_open", &simulation, &PyDict_Type, &given) ||
-        read_options(self->state, given, &options) < 0) {
+        read_options(self->state, given, read_loop, &options) < 0) {
         return NULL;
     }
     if (self->loop != NULL) {
@@ -74,7 +94,7 @@ PyObject *rwp_loop_open(PyObject *op, PyObject *args)
         return NULL;
     }
     if (PyDict_Check(simulation)) {
-        self->sim = rwp_sim_make(simulation);
+        self->sim = make_sim(self->state, simulation);
         if (self->sim == NULL) {
             return NULL;
         }

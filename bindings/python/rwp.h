@@ -344,7 +344,6 @@ int rwp_schedule(struct rwp_loop *self, PyObject *callback, PyObject *arg, PyObj
 
 /* Methods of the loop that live in files of their own (loop_sim.c, loop_task.c, call.c, watch.c). */
 PyObject *rwp_loop_open(PyObject *self, PyObject *args);
-struct rw_sim *rwp_sim_make(PyObject *options);
 PyObject *rwp_loop_sim_random(PyObject *self, PyObject *unused);
 PyObject *rwp_loop_sim_add_name(PyObject *self, PyObject *args);
 PyObject *rwp_loop_create_task(PyObject *self, PyObject *args, PyObject *kwargs);

@@ -52,5 +52,6 @@
 %rename("%(strip:[rwh_])s", %$isfunction) "";
 struct rw_value rwh_errors(void);
 struct rw_value rwh_options(void);
+struct rw_value rwh_sim_options(void);
 struct rw_value rwh_counters(void);
 struct rw_value rwh_stats(struct rw_loop *loop);

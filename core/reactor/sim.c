@@ -27,7 +27,7 @@ struct rw_sim *rw_sim_new(const struct rw_sim_options *options)
         sim->options = *options;
     }
     if (sim->options.buffer_size == 0) {
-        sim->options.buffer_size = RWI_SIM_BUFFER_DEFAULT;
+        sim->options.buffer_size = RWI_SIM_DEFAULT_buffer_size;
     }
     sim->random = sim->options.seed;
     sim->now_ns = RW_SECOND;

@@ -99,7 +99,13 @@ struct rw_sim {
     struct rwi_sim_name *paths;
 };
 
-enum { RWI_SIM_FD_BASE = 1 << 20, RWI_SIM_BUFFER_DEFAULT = 65536, RWI_SIM_BACKLOG_MAX = 4096 };
+enum {
+#define RWI_SIM_DEFAULT(type, name, unit, standard, least, most, text) RWI_SIM_DEFAULT_##name = standard,
+    RW_SIM_OPTIONS(RWI_SIM_DEFAULT)
+#undef RWI_SIM_DEFAULT
+};
+
+enum { RWI_SIM_FD_BASE = 1 << 20, RWI_SIM_BACKLOG_MAX = 4096 };
 
 /* The table to give to rwi_reactor_init; lives as long as the simulation. */
 const struct rwi_sys *rwi_sim_sys(struct rw_sim *sim);

@@ -34,6 +34,16 @@
 /* Nanoseconds in a second: the unit of every `_ns` in this library. */
 #define RW_SECOND INT64_C(1000000000)
 
+/* A row of a table of options (RW_LOOP_OPTIONS, RW_SIM_OPTIONS), for who explains it. Static. */
+struct rw_option {
+    const char *name;
+    const char *unit;
+    const char *text;
+    int64_t standard; /* what it is when it is not given */
+    int64_t least;
+    int64_t most;
+};
+
 RW_BEGIN_DECLS
 
 /* The hook through which the library gets all its memory. `resize` follows realloc's contract, with the old size

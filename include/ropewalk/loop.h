@@ -36,16 +36,6 @@ struct rw_loop_options {
 #undef RW_OPTION_FIELD
 };
 
-/* A row of such a table, for who explains it. Static. */
-struct rw_option {
-    const char *name;
-    const char *unit;
-    const char *text;
-    int64_t standard; /* what it is when it is not given */
-    int64_t least;
-    int64_t most;
-};
-
 /* Something that is run once by the executor, in the same queue as tasks. Embed it; it must stay where it is while
  * queued. `run` may queue it again. */
 struct rw_job {
@@ -108,11 +98,10 @@ RW_BEGIN_DECLS
 /* The options of a loop, in order; NULL behind the last. Any thread. */
 RW_API const struct rw_option *rw_loop_option(size_t index);
 
-/* Writes what a script gave as the option `name`: a whole number within its bounds, or nil for the default. Returns nil, or a
- * failure that says what is allowed, in the same words in every language: RW_ERR_TYPE for a name or a kind of value that is
- * none, RW_ERR_INVALID for a number out of bounds. `options` is unchanged then. Any thread. */
-RW_API struct rw_value rw_loop_options_set(struct rw_loop_options *options, const char *name,
-                                           const struct rw_value *value);
+/* Writes what a script gave: a map from names of options to numbers, nil for a default. Returns nil, or a failure that says what is
+ * allowed, in the same words in every language: RW_ERR_TYPE for a name or a kind of value that is none, RW_ERR_INVALID for a
+ * number out of bounds. Fields that are not named stay as they are. Any thread. */
+RW_API struct rw_value rw_loop_options_read(struct rw_loop_options *options, const struct rw_value *map);
 
 /* Makes a loop for the calling thread; `options` may be NULL. NULL with errno set when the system refuses. */
 RW_API struct rw_loop *rw_loop_new(const struct rw_loop_options *options);

@@ -10,23 +10,40 @@
 #define ROPEWALK_SIM_H
 
 #include "base.h"
+#include "value.h"
 
 struct rw_sim;
 
+/* What a simulation can be told. RW_SIM_OPTIONS is the single source, as RW_LOOP_OPTIONS is of loops.
+ * X(type, name, unit, default, least, most, what it is) */
+#define RW_SIM_OPTIONS(X)                                                                                    \
+    X(uint64_t, seed, "number", 0, 0, INT64_MAX, "decides everything that is left to chance")                \
+    X(bool, shuffle, "flag", 0, 0, 1, "the seed decides the order of what is ready at the same time")        \
+    X(uint32_t, latency_min_ns, "nanoseconds", 0, 0, UINT32_MAX, "the least time a packet takes")            \
+    X(uint32_t, latency_max_ns, "nanoseconds", 0, 0, UINT32_MAX, "the most; at least the least")             \
+    X(uint32_t, short_io_ppm, "millionths", 0, 0, 1000000,                                                   \
+      "chance that a read or write moves fewer bytes than it could")                                         \
+    X(uint32_t, eintr_ppm, "millionths", 0, 0, 1000000, "chance that a system call is interrupted first")    \
+    X(uint32_t, reset_ppm, "millionths", 0, 0, 1000000, "chance per operation that a connection is reset")   \
+    X(uint32_t, connect_fail_ppm, "millionths", 0, 0, 1000000, "chance that a connection is refused")        \
+    X(uint32_t, emfile_ppm, "millionths", 0, 0, 1000000,                                                     \
+      "chance that accept, socket or connect runs out of descriptors")                                       \
+    X(uint32_t, buffer_size, "bytes", 65536, 1, UINT32_MAX, "of a simulated socket, each direction")
+
 struct rw_sim_options {
-    uint64_t seed;
-    bool shuffle;            /* the seed decides the order of what is ready at the same time; else FIFO */
-    uint32_t latency_min_ns; /* of a packet, uniform */
-    uint32_t latency_max_ns;
-    uint32_t short_io_ppm; /* chance that a read or write moves fewer bytes than it could */
-    uint32_t eintr_ppm;    /* chance that a system call is interrupted first */
-    uint32_t reset_ppm;    /* chance per operation that a connection is reset */
-    uint32_t connect_fail_ppm;
-    uint32_t emfile_ppm;  /* chance that accept, socket or connect runs out of descriptors */
-    uint32_t buffer_size; /* of a simulated socket, each direction; 0: 65536 */
+#define RW_OPTION_FIELD(type, name, unit, standard, least, most, text) type name; /* 0: the default */
+    RW_SIM_OPTIONS(RW_OPTION_FIELD)
+#undef RW_OPTION_FIELD
 };
 
 RW_BEGIN_DECLS
+
+/* The options of a simulation, in order; NULL behind the last. Any thread. */
+RW_API const struct rw_option *rw_sim_option(size_t index);
+
+/* Reads what a script gave, as rw_loop_options_read does. A name may be written without its _ns, with seconds, or without its _ppm,
+ * with a probability. A latency_max_ns that is not given is latency_min_ns. Any thread. */
+RW_API struct rw_value rw_sim_options_read(struct rw_sim_options *options, const struct rw_value *map);
 
 /* Makes a simulation; options may be NULL (seed 0, no faults, no latency). Free it after its loops. */
 RW_API struct rw_sim *rw_sim_new(const struct rw_sim_options *options);

@@ -6,6 +6,7 @@
 -- hour's timeout takes no time; the same seed replays the same run.
 
 local core = require "ropewalk.core"
+local surface = require "ropewalk.surface"
 
 local M = {}
 
@@ -20,16 +21,29 @@ local function conclude(left_open, ok, ...)
   return ...
 end
 
--- Runs fn(sim) to its end on a simulated loop and gives its results. Options (all may be left out): seed;
--- shuffle = true lets the seed decide the order of what is ready at the same time; latency_min, latency_max
--- in seconds; short_io, eintr, reset, connect_fail, emfile as probabilities from 0 to 1; buffer_size in
--- bytes; strict = true raises when sockets are left open.
+-- What run takes, by name: default, bounds, unit and what it is.
+M.options = surface.sim_options
+
+-- Runs fn(sim) to its end on a simulated loop and gives its results. Options are those of
+-- testing.options(), where a time in nanoseconds may be given in seconds (latency_max = 0.1) and a chance in
+-- millionths as one from 0 to 1 (short_io = 0.5); and strict = true, which raises when sockets are left open.
 function M.run(fn, options)
   if type(fn) ~= "function" then
     error("bad argument #1 to 'run' (function expected, got " .. type(fn) .. ")", 2)
   end
-  local sim = core.sim_begin(options)
-  return conclude(options and options.strict, pcall(core.run, fn, sim))
+  if options ~= nil and type(options) ~= "table" then
+    error("bad argument #2 to 'run' (table expected, got " .. type(options) .. ")", 2)
+  end
+  local strict, own = false, {}
+  for name, value in pairs(options or own) do
+    if name == "strict" then
+      strict = value
+    else
+      own[name] = value
+    end
+  end
+  local sim = core.sim_begin(own)
+  return conclude(strict, pcall(core.run, fn, sim))
 end
 
 -- The clock of the running loop, in seconds.

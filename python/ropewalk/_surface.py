@@ -9,13 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._errors import UnsupportedError
-from ._ropewalk import _is_main_interpreter
+import ropewalk
 
-__all__ = ["counters", "errors", "options", "stats"]
+from ._errors import UnsupportedError
+from ._ropewalk import _C_API, _is_main_interpreter
+
+__all__ = ["counters", "errors", "options", "sim_options", "stats"]
+
+# Where a module of the kit looks for it, also while the package is in the middle of its own imports.
+ropewalk._C_API = _C_API
 
 if TYPE_CHECKING or _is_main_interpreter:
-    from .surface import counters, errors, options, stats
+    from .surface import counters, errors, options, sim_options, stats
 else:
     from ._ropewalk import stats
 
@@ -25,4 +30,4 @@ else:
 
         return refuse
 
-    counters, errors, options = (_refused(name) for name in ("counters", "errors", "options"))
+    counters, errors, options, sim_options = map(_refused, ("counters", "errors", "options", "sim_options"))

@@ -11,56 +11,24 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from ._loop import EventLoop
+from ._surface import sim_options as options
 
-__all__ = ["loop_factory", "run"]
+__all__ = ["loop_factory", "options", "run"]
 
 T = TypeVar("T")
 
 
-def loop_factory(
-    *,
-    seed: int = 0,
-    shuffle: bool = False,
-    latency_min_ns: int = 0,
-    latency_max_ns: int = 0,
-    short_io_ppm: int = 0,
-    eintr_ppm: int = 0,
-    reset_ppm: int = 0,
-    connect_fail_ppm: int = 0,
-    emfile_ppm: int = 0,
-    buffer_size: int = 0,
-    names: dict[str, str] | None = None,
-) -> Callable[[], EventLoop]:
+def loop_factory(*, names: dict[str, str] | None = None, **options: float | None) -> Callable[[], EventLoop]:
     """A factory of simulated loops, for `asyncio.Runner(loop_factory=...)`.
 
     Args:
-        seed: of the generator that decides everything that is left to chance.
-        shuffle: let the seed decide the order of what is ready at the same time.
-        latency_min_ns: the least time a packet takes, in nanoseconds.
-        latency_max_ns: the most.
-        short_io_ppm: chance, in millionths, that a read or write moves fewer bytes than it could.
-        eintr_ppm: that a system call is interrupted first.
-        reset_ppm: per operation, that its connection is reset.
-        connect_fail_ppm: that a connection is refused.
-        emfile_ppm: that descriptors have run out.
-        buffer_size: bytes of a simulated socket's buffer, each direction; 0 for 65536.
         names: host names and the addresses they resolve to.
+        options: of the simulation, those that `options()` lists. A time in nanoseconds may also be given in seconds
+            (``latency_max=0.1`` for ``latency_max_ns``), a chance in millionths as one from 0 to 1 (``short_io=0.5``).
     """
-    options: dict[str, Any] = {
-        "seed": seed,
-        "shuffle": shuffle,
-        "latency_min_ns": latency_min_ns,
-        "latency_max_ns": latency_max_ns,
-        "short_io_ppm": short_io_ppm,
-        "eintr_ppm": eintr_ppm,
-        "reset_ppm": reset_ppm,
-        "connect_fail_ppm": connect_fail_ppm,
-        "emfile_ppm": emfile_ppm,
-        "buffer_size": buffer_size,
-    }
 
     def make() -> EventLoop:
-        loop = EventLoop(options)
+        loop = EventLoop(dict(options))
         for host, address in (names or {}).items():
             loop._add_name(host, address)
         return loop
@@ -68,11 +36,13 @@ def loop_factory(
     return make
 
 
-def run(main: Coroutine[Any, Any, T], **options: Any) -> T:
+def run(main: Coroutine[Any, Any, T], *, names: dict[str, str] | None = None, **options: float | None) -> T:
     """Run a coroutine in a simulated world; `options` are those of loop_factory().
 
     Raises:
         DeadlockError: every task waits and nothing is left that could wake one.
+        TypeError: there is no such option, or its value is no number.
+        ValueError: a number is out of its option's bounds.
     """
-    with asyncio.Runner(loop_factory=loop_factory(**options)) as runner:
+    with asyncio.Runner(loop_factory=loop_factory(names=names, **options)) as runner:
         return runner.run(main)

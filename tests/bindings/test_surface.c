@@ -62,6 +62,7 @@ static void a_map_is_whole_or_a_failure(void)
 {
     check_without_memory(rwh_errors);
     check_without_memory(rwh_options);
+    check_without_memory(rwh_sim_options);
     check_without_memory(rwh_counters);
 }
 

@@ -5,6 +5,7 @@
 local t = require "t"
 local rw = require "ropewalk"
 local surface = require "ropewalk.surface"
+local testing = require "ropewalk.testing"
 
 local function read(path)
   local file = assert(io.open(path))
@@ -64,6 +65,23 @@ t.plain("options are those of the header", function()
   t.equal(count(rw.options()), found)
 end)
 
+t.plain("options of a simulation are those of the header", function()
+  local limits, found = { INT64_MAX = 2 ^ 63, UINT32_MAX = 2 ^ 32 - 1 }, 0
+  local rows = table_of("sim.h", "RW_SIM_OPTIONS")
+  for name, unit, default, least, most, text in
+    rows:gmatch 'X%(%S+, (%S+), "(.-)", (%d+), (%d+), (%S+), "(.-)"%)'
+  do
+    local row = testing.options()[name]
+    t.equal(row.unit, unit)
+    t.equal(row.text, text)
+    t.equal(row.default, tonumber(default))
+    t.equal(row.least, tonumber(least))
+    t.check(most == "INT64_MAX" or row.most == (limits[most] or tonumber(most)), name)
+    found = found + 1
+  end
+  t.equal(count(testing.options()), found)
+end)
+
 t.plain("counters are those of the header", function()
   local found, stats = 0, rw.stats()
   for name, text in table_of("loop.h", "RW_STATS"):gmatch 'X%((%S+), "(.-)"%)' do
@@ -109,13 +127,27 @@ t.plain("a wrong option is answered with what is allowed", function()
     [{ task_budget = 0 }] = "loop option 'task_budget' is 0: 1 to 1000000 operations are allowed",
     [{ task_budget = 1.5 }] = "loop option 'task_budget' is 1.5: 1 to 1000000 operations are allowed",
     [{ task_budget = "many" }] = "loop option 'task_budget' is a number of operations, not text",
-    [{ task_budget = {} }] = "loop option 'task_budget' is a number of operations, not native",
-    [{ 5 }] = "there is no loop option 'number'",
+    [{ task_budget = {} }] = "loop option 'task_budget' is a number of operations, not map",
+    [{ 5 }] = "the options of a loop are a map, not list",
+    [{ task_budget = print }] = "a Lua function cannot be copied",
   }
   for options, said in pairs(answers) do
     t.check(refusal(options):find(said, 1, true), said)
   end
   t.check(refusal(5):find("table expected", 1, true), "table expected")
+end)
+
+t.plain("a wrong option of a simulation is answered with what is allowed", function()
+  local function refused(said, options)
+    t.raises(said, testing.run, error, options)
+  end
+  refused("there is no simulation option 'latency'", { latency = 1 })
+  refused("'short_io_ppm' is 1500000: 0 to 1000000 millionths are allowed", { short_io = 1.5 })
+  refused("simulation option 'shuffle' is a flag, not int", { shuffle = 1 })
+  refused("'latency_max_ns' is 1000000: less than latency_min_ns", { latency_max = 0.001, latency_min = 1 })
+  refused("table expected", 5)
+  local good = { latency_min = 1, seed = 5, buffer_size = 1, strict = true }
+  t.equal(testing.run(function() return 1 end, good), 1)
 end)
 
 t.plain("options come too late when the loop is there", function()

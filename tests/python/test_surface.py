@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import ropewalk as rw
-from ropewalk import _errors, surface
+from ropewalk import _errors, surface, testing
 from t import Skip, expect_raises, main, test
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
@@ -30,6 +30,9 @@ def rows(header: str, table: str) -> list[list[Any]]:
     for row in re.findall(r'X\(((?:[^"()]|"[^"]*")*)\)', body):
         found.append([int(m["number"]) if m["number"] else m["name"] or m["text"] for m in words.finditer(row)])
     return found
+
+
+LIMITS = {"INT64_MAX": 2**63 - 1, "UINT32_MAX": 2**32 - 1}
 
 
 @test
@@ -64,6 +67,15 @@ def options_are_those_of_the_header() -> None:
 
 
 @test
+def options_of_a_simulation_are_those_of_the_header() -> None:
+    table = {
+        name: {"default": default, "least": least, "most": LIMITS.get(most, most), "unit": unit, "text": text}
+        for _, name, unit, default, least, most, text in rows("sim.h", "RW_SIM_OPTIONS")
+    }
+    assert testing.options() == table and list(testing.options()) == list(table)
+
+
+@test
 async def counters_are_those_of_the_header() -> None:
     table = dict(rows("loop.h", "RW_STATS"))
     assert rw.counters() == table and list(rw.counters()) == list(table)
@@ -85,6 +97,7 @@ async def lua_says_the_same() -> None:
         "function() local rw = require 'ropewalk' return {rw.errors(), rw.options(), rw.counters()} end"
     )()
     assert said == [rw.errors(), rw.options(), rw.counters()]
+    assert await lua.eval("function() return require('ropewalk.testing').options() end")() == testing.options()
     names = [name for name in dir(surface) if re.fullmatch(r"[A-Z]+(_[A-Z]+)*", name)]
     assert len(names) > len(rw.errors())
     constants = await lua.eval(
@@ -132,6 +145,20 @@ def every_option_can_be_its_default_and_its_bounds() -> None:
             rw.new_event_loop(**{name: value}).close()
         for value in (row["least"] - 1, row["most"] + 1):
             expect_raises(ValueError, lambda: rw.new_event_loop(**{name: value}), match=name)
+
+
+@test
+def a_wrong_option_of_a_simulation_is_answered_with_what_is_allowed() -> None:
+    def refused(kind: type[Exception], said: str, **options: Any) -> None:
+        expect_raises(kind, testing.loop_factory(**options), match=said)
+
+    refused(TypeError, "there is no simulation option 'latency'", latency=1)
+    refused(
+        ValueError, "simulation option 'short_io_ppm' is 1500000: 0 to 1000000 millionths are allowed", short_io=1.5
+    )
+    refused(TypeError, "simulation option 'shuffle' is a flag, not int", shuffle=1)
+    refused(ValueError, "'latency_max_ns' is 1000000: less than latency_min_ns", latency_max=0.001, latency_min=1)
+    testing.loop_factory(latency_min=1, seed=5, buffer_size=1, names={"there": "10.0.0.1"})().close()
 
 
 async def budget_yields(count: int) -> int:
