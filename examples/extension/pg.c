@@ -13,7 +13,6 @@
  * Dropping a statement's future or stream is how it is cancelled. One that was SENT then keeps the turn and belongs to a
  * task that settles it: it asks the server to cancel and throws the results away. Invariant: one at most is SENT or ABANDONED;
  * the next is sent when the request is answered too, for one that came late would hit the wrong statement.
- *
  * Rejected: PQcancelStart, which does not block, for it came with libpq 17.
  */
 #include "pg.h"
@@ -338,11 +337,12 @@ static void statement_drop(void *arg)
 {
     struct statement *s = arg;
     struct pg_connection *c = s->connection;
+    struct rw_loop *loop = c->loop; /* the connection may go with a statement that nobody can settle */
 
     if (s->stage == SENT && is_open(c)) {
         s->stage = ABANDONED;
         rw_value_drop(&s->outcome);
-        rw_spawn_detached(c->loop, rw_procedure(c->loop, "pg.settle", settle, statement_drop, s));
+        rw_spawn_detached(loop, rw_procedure(loop, "pg.settle", settle, statement_drop, s));
         return;
     }
     if (s->stage == ABANDONED) { /* nobody can settle it: the loop ends, or there is no memory */
@@ -352,7 +352,7 @@ static void statement_drop(void *arg)
     rw_value_drop(&s->sql);
     rw_value_drop(&s->params);
     rw_value_drop(&s->outcome);
-    rw_loop_release(c->loop, s, sizeof *s);
+    rw_loop_release(loop, s, sizeof *s);
     rw_object_unref(&c->object);
 }
 
