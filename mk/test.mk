@@ -142,22 +142,21 @@ suites:
 
 # ---- the hosts under the address sanitizer ---------------------------------------------------------------------------
 #
-# One Lua and one Python: the bindings are the same C on the others. The interpreters themselves are not instrumented,
-# so the runtime is preloaded; Python's own arenas are off, and its leaks at exit are its own.
+# One Lua and one Python, and the modules made with the kit in them. The interpreters themselves are not instrumented,
+# so the runtime is preloaded (into the test alone, not into the server it may need); Python's own arenas are off, and its
+# leaks at exit are its own.
 
-ASAN_LUA := $(filter 5.4,$(LUAS))
-ASAN_PYTHON := $(filter 3.11,$(PYTHONS))
-ASAN_SWIG := $(firstword $(SWIGS))
 ASAN_RUNTIME := $(foreach name,asan stdc++,$(shell $(CC) -print-file-name=lib$(name).so))
 asan_preload = LD_PRELOAD="$(subst $(eval ) ,~,$(ASAN_RUNTIME))"
+with_libpq = $(filter-out $(if $(LIBPQ_LIBS),,tests/ext/test_pg%),$(1))
 # $(1) version, $(2) a directory of modules in front of the package's, or nothing
 asan_lua_env = $(SANITIZER_ENV)~$(subst LUA_CPATH=",LUA_CPATH="$(2),$(subst build/lua,build/asan/lua,$(call lua_env,$(1))))~$(asan_preload)
 asan_python_env = ASAN_OPTIONS=detect_leaks=0~PYTHONMALLOC=malloc~$(subst PYTHONPATH=,PYTHONPATH=$(2),$(subst build/python,build/asan/python,$(call python_env,$(1))))~$(asan_preload)
 asan_host_lines = \
     $(foreach abi,$(ASAN_LUA),$(foreach test,$(LUA_TESTS) tests/cases/run_cases.lua,lua-$(abi)-asan/$(basename $(notdir $(test)))~|~300~|~$(call asan_lua_env,$(abi))~$(LUA_$(abi))~$(test))) \
     $(foreach version,$(ASAN_PYTHON),$(foreach test,$(PYTHON_TESTS) -m~ropewalk.harness~tests/cases,python-$(version)-asan/$(basename $(notdir $(test)))~|~300~|~$(call asan_python_env,$(version))~$(PYTHON_$(version))~$(test))) \
-    $(foreach abi,$(ASAN_LUA),ext-lua-$(abi)-asan/checked~|~300~|~$(call asan_lua_env,$(abi),build/ext/$(ASAN_SWIG)/lua-$(abi)/?.so;)~$(LUA_$(abi))~tests/ext/checked.lua) \
-    $(foreach version,$(ASAN_PYTHON),ext-python-$(version)-asan/checked~|~300~|~$(call asan_python_env,$(version),build/ext/$(ASAN_SWIG)/python-$(version):)~$(PYTHON_$(version))~tests/ext/checked.py)
+    $(foreach abi,$(ASAN_LUA),$(foreach test,tests/ext/checked.lua $(call with_libpq,$(EXT_LUA_TESTS)),ext-lua-$(abi)-asan/$(basename $(notdir $(test)))~|~300~|~$(call with_server,$(test))env~ROPEWALK_CHECKED=1~$(call asan_lua_env,$(abi),build/asan/ext/lua-$(abi)/?.so;)~$(LUA_$(abi))~$(test))) \
+    $(foreach version,$(ASAN_PYTHON),$(foreach test,tests/ext/checked.py $(call with_libpq,$(EXT_PYTHON_TESTS)),ext-python-$(version)-asan/$(basename $(notdir $(test)))~|~300~|~$(call with_server,$(test))env~ROPEWALK_CHECKED=1~$(call asan_python_env,$(version),build/asan/ext/python-$(version):)~$(PYTHON_$(version))~$(test)))
 
 # ---- what must be built before each list -----------------------------------------------------------------------------
 
@@ -171,7 +170,7 @@ built-ext: ext-modules
 built-sim: $(SIM_PROGRAM)
 built-san-core: $(foreach variant,asan tsan,$(foreach top,$(UNIT_TOPS) cases,$(call programs,$(variant),$(top))))
 built-san-hosts: $(foreach abi,$(ASAN_LUA),build/asan/lua/$(abi)/ropewalk/core.so) \
-    $(foreach version,$(ASAN_PYTHON),python-asan-$(version)) ext-modules
+    $(foreach version,$(ASAN_PYTHON),python-asan-$(version)) ext-asan-modules
 built-tools: all lua python
 
 # ---- targets -----------------------------------------------------------------------------------------------------------
