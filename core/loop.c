@@ -295,6 +295,20 @@ static int turn(struct rw_loop *loop, unsigned flags, int64_t budget_ns)
     return ran > INT32_MAX ? INT32_MAX : (int)ran;
 }
 
+/* The same where there is nothing to ask anybody for. */
+static inline int short_turn(struct rw_loop *loop)
+{
+    RW_ASSERT(loop->executor.running);
+    RW_ASSERT(rwi_executor_has_work(&loop->executor));
+    size_t ran = rwi_executor_run_batch(&loop->executor);
+
+    if (rwi_unlikely(rwi_reactor_has_flushes(&loop->reactor))) {
+        rwi_reactor_flush(&loop->reactor);
+    }
+    loop->executor.stats.turns++;
+    return ran > INT32_MAX ? INT32_MAX : (int)ran;
+}
+
 /* 0 when the caller may turn the loop now. */
 static int refuse_turn(const struct rw_loop *loop)
 {
@@ -316,7 +330,8 @@ int rw_loop_turn(struct rw_loop *loop, unsigned flags, int64_t budget_ns)
     if (loop->parked) {
         rwi_inbox_unpark(loop->inbox);
     }
-    int ran = turn(loop, flags, budget_ns < 0 ? 0 : budget_ns);
+    bool is_short = budget_ns <= 0 && !has_mail(loop) && !is_poll_due(loop, flags);
+    int ran = rwi_likely(is_short) ? short_turn(loop) : turn(loop, flags, budget_ns < 0 ? 0 : budget_ns);
 
     park_between_turns(loop);
     loop->executor.running = false;
@@ -328,13 +343,8 @@ static void short_turns(struct rw_loop *loop, const struct rw_task *task)
 {
     struct rwi_executor *executor = &loop->executor;
 
-    RW_ASSERT(rwi_executor_has_work(executor));
     do {
-        rwi_executor_run_batch(executor);
-        if (rwi_unlikely(rwi_reactor_has_flushes(&loop->reactor))) {
-            rwi_reactor_flush(&loop->reactor);
-        }
-        executor->stats.turns++;
+        short_turn(loop);
         if (rwi_unlikely(has_mail(loop))) {
             take_mail(loop);
         }

@@ -54,6 +54,12 @@ static inline bool rwi_task_is_running(const struct rw_task *task)
     return task->state == RW_TASK_RUNNING || task->state == RWI_TASK_WOKEN;
 }
 
+/* Whether an await that begins now would be refused. */
+static inline bool rwi_task_refuses(const struct rw_task *task)
+{
+    return task->effective;
+}
+
 /* How often it was run. */
 uint64_t rwi_task_polls(const struct rw_task *task);
 

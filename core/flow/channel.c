@@ -139,8 +139,8 @@ void rwi_channel_throw_out(struct rwi_channel *channel, struct rwi_waiter *waite
 }
 
 /* Everybody in that line, or those who came through `end`. */
-void rwi_channel_throw_out_line(struct rwi_channel *channel, enum rwi_waiter_state line, const void *end,
-                                struct rwi_wakes *wakes)
+void rwi_channel_throw_out_line(struct rwi_channel *channel, enum rwi_waiter_state line,
+                                const struct rwi_end *end, struct rwi_wakes *wakes)
 {
     struct rwi_list *head = &channel->lines[line].list;
     struct rwi_list *next;

@@ -2,9 +2,8 @@
  *
  * channel.h - the inside of a channel, for its ends, futures, permits and select.
  *
- * Operations are asked with a waiter and come in three kinds. `try` does it or answers RW_PENDING and leaves the waiter
- * as it was; `join` only queues it; plain ones try, then queue. A waiter that was queued must be ended by an operation that answers RW_READY or by
- * rwi_channel_leave. None of them drops a value under the lock.
+ * How a channel is asked to send, receive or reserve is channel_ask.h's. A waiter that was queued must be ended by an
+ * operation that answers RW_READY or by rwi_channel_leave. Nothing here drops a value under the lock.
  */
 #ifndef RWI_FLOW_CHANNEL_H
 #define RWI_FLOW_CHANNEL_H
@@ -27,7 +26,7 @@ struct rwi_channel {
     size_t capacity;
     size_t permits; /* given out and not yet used */
     size_t parked;  /* waiters in all lines but CLAIMED: those to whom a change may matter */
-    /* The express way of a LOCAL channel, for when nobody is to be told: see rwi_channel_post. */
+    /* The express way, for when nobody is to be told: see rwi_channel_post. */
     size_t express_ceiling; /* a value may go in while fewer are in the ring */
     size_t express_floor;   /* one may come out while more are in the ring */
     bool shared;
@@ -40,18 +39,20 @@ struct rwi_channel {
     pthread_mutex_t lock; /* SHARED */
 };
 
-struct rw_sender {
+/* What a sender and a receiver are alike. */
+struct rwi_end {
     struct rw_object object;
     struct rwi_channel *express; /* the channel while LOCAL and this end open, else rwi_channel_none */
     struct rwi_channel *channel;
     bool is_closed; /* under the channel's lock */
 };
 
+struct rw_sender {
+    struct rwi_end end;
+};
+
 struct rw_receiver {
-    struct rw_object object;
-    struct rwi_channel *express; /* as the sender's */
-    struct rwi_channel *channel;
-    bool is_closed; /* under the channel's lock */
+    struct rwi_end end;
 };
 
 /* A channel that never lets anybody take the express way: for ends that may not look at theirs without a lock. */
@@ -127,7 +128,7 @@ static inline bool rwi_channel_is_quiet(const struct rwi_channel *channel)
     return channel->parked == 0 && channel->receiver_count > 0;
 }
 
-/* Works out the express way anew, after anything else has changed the LOCAL channel. */
+/* Works out the express way anew, after anything else has changed the channel. */
 static inline void rwi_channel_post(struct rwi_channel *channel)
 {
     bool is_open = rwi_channel_is_quiet(channel);
@@ -137,12 +138,19 @@ static inline void rwi_channel_post(struct rwi_channel *channel)
     channel->express_floor = is_open ? channel->lines[RWI_WAITER_CLAIMED].count : SIZE_MAX;
 }
 
+/* The same when somebody waits. */
+static inline void rwi_channel_close_express(struct rwi_channel *channel)
+{
+    RW_ASSERT(channel->parked > 0);
+    channel->express_ceiling = 0;
+    channel->express_floor = SIZE_MAX;
+}
+
 /* Gives the lock back, then wakes who was found to be woken. */
 static inline void rwi_channel_unlock(struct rwi_channel *channel, struct rwi_wakes *wakes)
 {
-    if (!channel->shared) {
-        rwi_channel_post(channel);
-    } else {
+    rwi_channel_post(channel);
+    if (channel->shared) {
         pthread_mutex_unlock(&channel->lock);
         if (wakes->count > 0) {
             rwi_wakes_flush(wakes);
@@ -153,51 +161,103 @@ static inline void rwi_channel_unlock(struct rwi_channel *channel, struct rwi_wa
 
 /* Sends or receives by the express way, which is open most of the time. False: nothing was done, the long way is to be
  * taken. */
-static inline bool rwi_channel_send_fast(const struct rw_sender *end, const struct rw_value *value)
+static inline bool rwi_channel_put_fast(struct rwi_channel *channel, const struct rw_value *value)
 {
-    struct rwi_channel *channel = end->express;
-
     if (rwi_unlikely(channel->ring.count >= channel->express_ceiling)) {
         return false;
     }
-    RW_ASSERT(!end->is_closed);
     RW_ASSERT(rwi_channel_has_room(channel));
     rwi_ring_put(&channel->ring, value);
     RW_VERIFY(rwi_channel_check(channel));
     return true;
 }
 
-static inline bool rwi_channel_receive_fast(const struct rw_receiver *end, struct rw_value *out)
+static inline bool rwi_channel_take_fast(struct rwi_channel *channel, struct rw_value *out)
 {
-    struct rwi_channel *channel = end->express;
-
     if (rwi_unlikely(channel->ring.count <= channel->express_floor)) {
         return false;
     }
-    RW_ASSERT(!end->is_closed);
     RW_ASSERT(channel->receiver_count > 0);
     *out = rwi_ring_pop(&channel->ring);
     RW_VERIFY(rwi_channel_check(channel));
     return true;
 }
 
-/* A reference to an end, for its futures; given back by rwi_end_unref. */
-static inline void rwi_end_ref(struct rw_object *end)
+/* What rwi_channel_move does with a waiter that stands in one line, and is to stand at the end of another. */
+static inline void rwi_channel_enter_line(struct rwi_channel *channel, struct rwi_waiter *waiter,
+                                          enum rwi_waiter_state line)
 {
-    if (rwi_unlikely(end->type->shared)) {
-        rwi_refs_take(&end->ref_count);
+    RW_ASSERT(line < RWI_WAITER_LINES);
+    RW_ASSERT(waiter->state == RWI_WAITER_IDLE);
+    rwi_list_append_new(&channel->lines[line].list, &waiter->node);
+    channel->lines[line].count++;
+    channel->parked += line != RWI_WAITER_CLAIMED;
+    waiter->state = (uint8_t)line;
+}
+
+static inline void rwi_channel_leave_line(struct rwi_channel *channel, struct rwi_waiter *waiter,
+                                          enum rwi_waiter_state line)
+{
+    RW_ASSERT(waiter->state == line);
+    RW_ASSERT(channel->lines[line].count > 0);
+    rwi_list_remove(&waiter->node);
+    channel->lines[line].count--;
+    channel->parked -= line != RWI_WAITER_CLAIMED;
+    waiter->state = RWI_WAITER_IDLE;
+}
+
+/* The second express way of a LOCAL channel, for when exactly one is to be told: a receiver that waits gets a claim to this
+ * value. */
+static inline bool rwi_channel_put_claimed(struct rwi_channel *channel, const struct rw_value *value)
+{
+    struct rwi_waiter *waiter;
+
+    if (rwi_unlikely(channel->lines[RWI_WAITER_WAITING].count == 0 ||
+                     channel->ring.count >= channel->ring.size || !rwi_channel_has_room(channel))) {
+        return false;
+    }
+    RW_ASSERT(!channel->shared);
+    waiter = rwi_channel_first(channel, RWI_WAITER_WAITING);
+    RW_ASSERT(waiter->twins == 0); /* there is room, so this is no rendezvous */
+    rwi_ring_put(&channel->ring, value);
+    rwi_channel_leave_line(channel, waiter, RWI_WAITER_WAITING);
+    rwi_channel_enter_line(channel, waiter, RWI_WAITER_CLAIMED);
+    rwi_channel_post(channel);
+    RW_VERIFY(rwi_channel_check(channel));
+    rw_waker_wake(&waiter->waker);
+    return true;
+}
+
+/* A reference to an end, for its futures; given back by rwi_end_unref. */
+static inline struct rwi_end *rwi_end_ref(struct rwi_end *end)
+{
+    RW_ASSERT(end->object.ref_count > 0);
+    RW_ASSERT(end->channel != NULL);
+    if (rwi_unlikely(end->object.type->shared)) {
+        rwi_refs_take(&end->object.ref_count);
     } else {
-        end->ref_count++;
+        end->object.ref_count++;
+    }
+    return end;
+}
+
+static inline void rwi_end_unref(struct rwi_end *end)
+{
+    RW_ASSERT(end->object.ref_count > 0);
+    RW_ASSERT(end->channel != NULL);
+    if (rwi_likely(!end->object.type->shared && end->object.ref_count > 1)) {
+        end->object.ref_count--;
+    } else {
+        rw_object_unref(&end->object);
     }
 }
 
-static inline void rwi_end_unref(struct rw_object *end)
+/* Whether a future of `loop` may use this end. */
+static inline bool rwi_end_serves(const struct rwi_end *end, const struct rw_loop *loop)
 {
-    if (rwi_likely(!end->type->shared && end->ref_count > 1)) {
-        end->ref_count--;
-    } else {
-        rw_object_unref(end);
-    }
+    RW_ASSERT(end->channel != NULL);
+    RW_ASSERT(loop != NULL);
+    return end->channel->shared || end->channel->loop == loop;
 }
 
 /* The one way in which a waiter's state changes. It goes to the end of a line; `first` puts it at the head. */
@@ -214,8 +274,8 @@ void rwi_channel_notify(struct rwi_channel *channel, struct rwi_waiter *waiter, 
 /* Out of its line with a failure; everybody of a line (`end` NULL), or those who came through `end`, with RW_ERR_CLOSED. */
 void rwi_channel_throw_out(struct rwi_channel *channel, struct rwi_waiter *waiter, int code,
                            struct rwi_wakes *wakes);
-void rwi_channel_throw_out_line(struct rwi_channel *channel, enum rwi_waiter_state line, const void *end,
-                                struct rwi_wakes *wakes);
+void rwi_channel_throw_out_line(struct rwi_channel *channel, enum rwi_waiter_state line,
+                                const struct rwi_end *end, struct rwi_wakes *wakes);
 
 /* Restores the invariants after any change. */
 void rwi_channel_settle(struct rwi_channel *channel, struct rwi_wakes *wakes);
@@ -241,34 +301,12 @@ static inline int rwi_channel_refuses(const struct rwi_channel *channel, const s
     return rwi_channel_refuses_slow(value);
 }
 
-/* Receiving: RW_READY with a value or RW_ERR_CLOSED. */
-enum rw_poll rwi_channel_receive(struct rw_receiver *end, struct rwi_waiter *waiter, struct rw_context *cx,
-                                 struct rw_value *out);
-enum rw_poll rwi_channel_receive_try(struct rw_receiver *end, struct rwi_waiter *waiter,
-                                     struct rw_value *out);
-void rwi_channel_receive_join(struct rw_receiver *end, struct rwi_waiter *waiter, struct rw_context *cx);
-
-/* Sending waiter->value: RW_READY with nil, when the value is gone, or with a failure, when it is still the waiter's. `meet` also hands it
- * to a receiver that waits at a rendezvous, before that has come to take it. */
-enum rw_poll rwi_channel_send(struct rw_sender *end, struct rwi_waiter *waiter, struct rw_context *cx,
-                              struct rw_value *out);
-enum rw_poll rwi_channel_send_try(struct rw_sender *end, struct rwi_waiter *waiter, bool meet,
-                                  struct rw_value *out);
-void rwi_channel_send_join(struct rw_sender *end, struct rwi_waiter *waiter, struct rw_context *cx);
-
-/* Reserving: RW_READY with nil, and then one permit is the caller's, or with a failure. */
-enum rw_poll rwi_channel_reserve(struct rw_sender *end, struct rwi_waiter *waiter, struct rw_context *cx,
-                                 struct rw_value *out);
 /* Sends by a permit (RW_READY as for send; RW_ERR_NOMEM keeps the permit), or gives it back. */
-enum rw_poll rwi_channel_permit_send(struct rw_sender *end, struct rw_value *value, struct rw_value *out);
-void rwi_channel_permit_release(struct rw_sender *end);
+enum rw_poll rwi_channel_permit_send(struct rwi_end *end, struct rw_value *value, struct rw_value *out);
+void rwi_channel_permit_release(struct rwi_end *end);
 
 /* Ends a waiter that may be in a line: takes it out, gives a claim or an unused permit back. One that is TAKEN or FAILED
  * stays so. waiter->value is the caller's to drop. */
 void rwi_channel_leave(struct rwi_channel *channel, struct rwi_waiter *waiter);
-
-/* One end less. Its own waiters fail with RW_ERR_CLOSED, and if it was the last of its side, everybody's. */
-void rwi_channel_close_sender(struct rw_sender *end);
-void rwi_channel_close_receiver(struct rw_receiver *end);
 
 #endif

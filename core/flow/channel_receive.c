@@ -8,9 +8,13 @@
  *
  * Invariant: a receiver that is WAITING after an operation would find nothing if it tried again.
  */
-#include "flow/channel.h"
+#include "flow/channel_ask.h"
 
 #include "exec/executor.h"
+#include "exec/future.h"
+#include "exec/tree.h"
+
+/* ---- the act --------------------------------------------------------------------------------------------------------- */
 
 /* The oldest value: of the ring, or at a rendezvous of the first offer whose select still stands by it. */
 static bool take_next(struct rwi_channel *channel, struct rw_value *out, struct rwi_wakes *wakes)
@@ -36,21 +40,20 @@ static bool take_next(struct rwi_channel *channel, struct rw_value *out, struct 
     return false;
 }
 
-static enum rw_poll try_receive(struct rw_receiver *end, struct rwi_waiter *waiter, struct rw_value *out,
-                                struct rwi_wakes *wakes)
+static enum rw_poll attempt(struct rwi_waiter *waiter, struct rw_value *out, struct rwi_wakes *wakes)
 {
-    struct rwi_channel *channel = end->channel;
+    struct rwi_channel *channel = waiter->end->channel;
     bool was_claimed = waiter->state == RWI_WAITER_CLAIMED;
     bool taken = false;
 
-    RW_ASSERT(waiter->end == end);
+    RW_ASSERT(waiter->state <= RWI_WAITER_FAILED);
     if (waiter->state == RWI_WAITER_FAILED) {
         return rwi_channel_fail(out, waiter->code);
     }
     if (waiter->state == RWI_WAITER_WAITING) {
         return RW_PENDING;
     }
-    if (end->is_closed) {
+    if (waiter->end->is_closed) {
         return rwi_channel_fail(out, RW_ERR_CLOSED);
     }
     if (was_claimed) {
@@ -72,82 +75,14 @@ static enum rw_poll try_receive(struct rw_receiver *end, struct rwi_waiter *wait
     return rwi_channel_is_drained(channel) ? rwi_channel_fail(out, RW_ERR_CLOSED) : RW_PENDING;
 }
 
-/* The SHARED channel's short way, under its lock. */
-static bool receive_if_quiet(struct rw_receiver *end, struct rw_value *out)
+static bool express(struct rwi_channel *channel, struct rw_value *value)
 {
-    struct rwi_channel *channel = end->channel;
-    bool is_received;
-
     RW_ASSERT(channel->shared);
-    rwi_channel_lock(channel);
-    is_received = rwi_channel_is_quiet(channel) && !end->is_closed &&
-                  channel->ring.count > rwi_channel_count(channel, RWI_WAITER_CLAIMED);
-    if (is_received) {
-        *out = rwi_ring_pop(&channel->ring);
-    }
-    RW_VERIFY(rwi_channel_check(channel));
-    pthread_mutex_unlock(&channel->lock);
-    return is_received;
+    RW_ASSERT(value->kind == RW_KIND_NIL);
+    return rwi_channel_take_fast(channel, value);
 }
 
-enum rw_poll rwi_channel_receive(struct rw_receiver *end, struct rwi_waiter *waiter, struct rw_context *cx,
-                                 struct rw_value *out)
-{
-    struct rwi_channel *channel = end->channel;
-    struct rwi_wakes wakes;
-    enum rw_poll poll;
-
-    wakes.count = 0;
-    rwi_channel_lock(channel);
-    RW_ASSERT(waiter->end == end);
-    RW_ASSERT(waiter->state <= RWI_WAITER_FAILED);
-    poll = try_receive(end, waiter, out, &wakes);
-    if (poll == RW_PENDING) {
-        bool is_new = waiter->state == RWI_WAITER_IDLE;
-
-        rwi_channel_join(channel, waiter, RWI_WAITER_WAITING, cx);
-        if (is_new) {
-            rwi_channel_settle(channel, &wakes);
-        }
-    }
-    rwi_channel_unlock(channel, &wakes);
-    return poll;
-}
-
-enum rw_poll rwi_channel_receive_try(struct rw_receiver *end, struct rwi_waiter *waiter, struct rw_value *out)
-{
-    struct rwi_wakes wakes;
-    enum rw_poll poll;
-
-    wakes.count = 0;
-    rwi_channel_lock(end->channel);
-    RW_ASSERT(waiter->end == end);
-    poll = try_receive(end, waiter, out, &wakes);
-    RW_ASSERT(poll == RW_READY || poll == RW_PENDING);
-    rwi_channel_unlock(end->channel, &wakes);
-    return poll;
-}
-
-void rwi_channel_receive_join(struct rw_receiver *end, struct rwi_waiter *waiter, struct rw_context *cx)
-{
-    struct rwi_channel *channel = end->channel;
-    struct rwi_wakes wakes;
-
-    wakes.count = 0;
-    rwi_channel_lock(channel);
-    RW_ASSERT(waiter->end == end);
-    RW_ASSERT(waiter->state <= RWI_WAITER_FAILED);
-    if (waiter->state == RWI_WAITER_CLAIMED || waiter->state == RWI_WAITER_FAILED) {
-        rw_waker_wake(&cx->waker); /* another thread has come between trying and joining */
-    } else {
-        rwi_channel_join(channel, waiter, RWI_WAITER_WAITING, cx);
-        if (end->is_closed) {
-            rwi_channel_throw_out(channel, waiter, RW_ERR_CLOSED, &wakes);
-        }
-        rwi_channel_settle(channel, &wakes);
-    }
-    rwi_channel_unlock(channel, &wakes);
-}
+const struct rwi_act rwi_receiving = {RWI_WAITER_WAITING, attempt, express};
 
 int rw_channel_try_receive(struct rw_receiver *receiver, struct rw_value *out)
 {
@@ -155,12 +90,13 @@ int rw_channel_try_receive(struct rw_receiver *receiver, struct rw_value *out)
 
     RW_REQUIRE(receiver != NULL);
     RW_REQUIRE(out != NULL);
-    if (rwi_channel_receive_fast(receiver, out) ||
-        (receiver->channel->shared && receive_if_quiet(receiver, out))) {
+    *out = rw_nil();
+    if (rwi_channel_take_fast(receiver->end.express, out) ||
+        (receiver->end.channel->shared && rwi_channel_ask_express(&receiver->end, &rwi_receiving, out))) {
         return 0;
     }
-    rwi_waiter_init(&waiter, receiver);
-    if (rwi_channel_receive_try(receiver, &waiter, out) == RW_PENDING) {
+    rwi_waiter_init(&waiter, &receiver->end);
+    if (rwi_channel_ask_try(&waiter, &rwi_receiving, out) == RW_PENDING) {
         return RW_ERR_EMPTY;
     }
     RW_ASSERT(waiter.state == RWI_WAITER_IDLE);
@@ -175,115 +111,119 @@ int rw_channel_try_receive(struct rw_receiver *receiver, struct rw_value *out)
 
 /* ---- the future ------------------------------------------------------------------------------------------------------ */
 
-struct receive {
-    struct rw_future future;
-    struct rw_receiver *receiver;
-    struct rwi_waiter waiter;
-    bool is_new;     /* the waiter is not in use */
-    bool is_waiting; /* the waiter may be in a line */
-};
-
-_Static_assert(sizeof(struct receive) == sizeof(struct rw_receive), "the door gives it the room it needs");
-
-/* Holds a reference to its end, too. */
-struct boxed_receive {
-    struct receive receive;
-    struct rw_loop *loop;
-};
-
-/* The long way: somebody has to be told, or to be waited for. */
-static __attribute__((noinline)) enum rw_poll receive_slowly(struct receive *receive, struct rw_context *cx,
-                                                             struct rw_value *out)
+/* Nothing has come yet, and waiting for it is all there is to do. */
+static inline bool wait_first(struct rwi_request *request, const struct rw_context *cx)
 {
-    enum rw_poll poll;
+    struct rwi_channel *channel = request->end->express;
 
-    if (receive->is_new) {
-        if (receive->receiver->channel->shared && receive_if_quiet(receive->receiver, out)) {
-            return RW_READY;
-        }
-        rwi_waiter_init(&receive->waiter, receive->receiver);
-        receive->is_new = false;
+    if (rwi_unlikely(channel->ring.count != channel->lines[RWI_WAITER_CLAIMED].count ||
+                     channel->parked != channel->lines[RWI_WAITER_WAITING].count ||
+                     channel->sender_count == 0)) {
+        return false;
     }
-    RW_ASSERT(receive->waiter.end == receive->receiver);
-    poll = rwi_channel_receive(receive->receiver, &receive->waiter, cx, out);
-    receive->is_waiting = poll == RW_PENDING;
-    return poll;
+    RW_ASSERT(!channel->shared);
+    RW_ASSERT(!request->end->is_closed);
+    rwi_waiter_init(&request->waiter, request->end);
+    request->waiter.waker = cx->waker;
+    rwi_channel_enter_line(channel, &request->waiter, RWI_WAITER_WAITING);
+    rwi_channel_close_express(channel);
+    RW_VERIFY(rwi_channel_check(channel));
+    request->step.is_new = false;
+    request->step.is_waiting = true;
+    return true;
+}
+
+/* The value that has come meanwhile; those who wait for room may then have it. */
+static inline bool take_claimed(struct rwi_request *request, struct rw_value *out)
+{
+    struct rwi_channel *channel = request->end->express;
+    struct rwi_wakes wakes;
+
+    if (rwi_unlikely(channel->ring.count == 0 || request->waiter.state != RWI_WAITER_CLAIMED)) {
+        return false;
+    }
+    RW_ASSERT(!channel->shared);
+    RW_ASSERT(!request->end->is_closed);
+    rwi_channel_leave_line(channel, &request->waiter, RWI_WAITER_CLAIMED);
+    *out = rwi_ring_pop(&channel->ring);
+    if (rwi_unlikely(channel->parked > 0)) {
+        wakes.count = 0;
+        rwi_channel_settle(channel, &wakes);
+        RW_ASSERT(wakes.count == 0);
+    }
+    rwi_channel_post(channel);
+    RW_VERIFY(rwi_channel_check(channel));
+    request->step.is_waiting = false;
+    return true;
 }
 
 static enum rw_poll receive_poll(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
 {
-    struct receive *receive = (struct receive *)self;
+    struct rwi_request *request = (struct rwi_request *)self;
 
-    RW_ASSERT(receive->receiver->channel != NULL);
-    RW_ASSERT(receive->receiver->channel->shared || receive->receiver->channel->loop == cx->loop);
+    RW_ASSERT(rwi_end_serves(request->end, cx->loop));
+    RW_ASSERT(request->step.refused == 0);
     if (rwi_unlikely(!rwi_budget_take(cx))) {
         return RW_PENDING;
     }
-    if (rwi_unlikely(!receive->is_new || !rwi_channel_receive_fast(receive->receiver, out))) {
-        return receive_slowly(receive, cx, out);
+    if (request->step.is_new) {
+        if (rwi_likely(rwi_channel_take_fast(request->end->express, out))) {
+            return RW_READY;
+        }
+        if (wait_first(request, cx)) {
+            return RW_PENDING;
+        }
+    } else if (take_claimed(request, out)) {
+        return RW_READY;
     }
-    return RW_READY;
-}
-
-static void receive_drop(struct rw_future *self)
-{
-    struct receive *receive = (struct receive *)self;
-
-    if (rwi_unlikely(receive->is_waiting)) {
-        rwi_channel_leave(receive->receiver->channel, &receive->waiter);
-        receive->is_waiting = false;
-    }
-    RW_ASSERT(receive->is_new || !rwi_waiter_is_in_line(&receive->waiter));
-    RW_ASSERT(receive->receiver != NULL);
-}
-
-static void receive_free(struct rw_future *self)
-{
-    struct boxed_receive *boxed = (struct boxed_receive *)self;
-    struct rw_receiver *receiver = boxed->receive.receiver;
-
-    RW_ASSERT(receiver->object.ref_count > 0);
-    receive_drop(self);
-    RW_ASSERT(boxed->loop != NULL);
-    rwi_loop_release(boxed->loop, boxed, sizeof *boxed);
-    rwi_end_unref(&receiver->object);
+    return rwi_request_poll(request, &rwi_receiving, cx, out);
 }
 
 static const struct rw_future_vtable receive_vtable = {"channel.receive", 0, receive_poll, NULL,
-                                                       receive_drop};
-static const struct rw_future_vtable boxed_vtable = {"channel.receive", 0, receive_poll, NULL, receive_free};
-
-static inline void init_receive(struct receive *receive, const struct rw_future_vtable *vtable,
-                                struct rw_receiver *receiver)
-{
-    RW_ASSERT(receiver->object.ref_count > 0);
-    RW_ASSERT(receiver->channel != NULL);
-    rw_future_init(&receive->future, vtable);
-    receive->receiver = receiver;
-    receive->is_new = true;
-    receive->is_waiting = false;
-}
+                                                       rwi_request_drop};
+static const struct rw_future_vtable boxed_vtable = {"channel.receive", 0, receive_poll, NULL,
+                                                     rwi_request_free};
+static const struct rw_value nothing;
 
 void rw_receive_init(struct rw_receive *receive, struct rw_receiver *receiver)
 {
     RW_REQUIRE(receive != NULL);
     RW_REQUIRE(receiver != NULL);
-    init_receive((struct receive *)(void *)receive, &receive_vtable, receiver);
+    rwi_request_init((struct rwi_request *)(void *)receive, &receive_vtable, &receiver->end, &nothing);
 }
 
 struct rw_future *rw_channel_receive(struct rw_loop *loop, struct rw_receiver *receiver)
 {
-    struct boxed_receive *boxed;
+    struct rwi_request *request;
 
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(receiver != NULL);
-    RW_REQUIRE(receiver->channel->shared || receiver->channel->loop == loop);
-    boxed = rwi_loop_alloc(loop, sizeof *boxed);
-    if (boxed == NULL) {
-        return rw_failed(loop, RW_ERR_NOMEM);
+    RW_REQUIRE(rwi_end_serves(&receiver->end, loop));
+    request = rwi_request_new(loop, &boxed_vtable, &receiver->end, &nothing);
+    return request != NULL ? &request->future : rw_failed(loop, RW_ERR_NOMEM);
+}
+
+enum rw_poll rw_channel_await_receive(struct rw_context *cx, struct rw_receiver *receiver,
+                                      struct rw_future **future, struct rw_value *out)
+{
+    RW_REQUIRE(cx != NULL);
+    RW_REQUIRE(receiver != NULL);
+    RW_REQUIRE(rwi_end_serves(&receiver->end, cx->loop));
+    struct rwi_executor *executor = rwi_executor_of(cx->loop);
+    bool may_begin = executor->budget_left > 0 && !rwi_task_refuses(cx->task);
+    struct rwi_request *request;
+
+    if (may_begin && rwi_channel_take_fast(receiver->end.express, out)) {
+        executor->budget_left--;
+        *future = NULL;
+        return RW_READY;
     }
-    init_receive(&boxed->receive, &boxed_vtable, receiver);
-    boxed->loop = loop;
-    rwi_end_ref(&receiver->object);
-    return &boxed->receive.future;
+    request = rwi_request_new(cx->loop, &boxed_vtable, &receiver->end, &nothing);
+    if (may_begin && request != NULL && wait_first(request, cx)) {
+        executor->budget_left--;
+        rwi_future_pin(&request->future);
+        *future = &request->future;
+        return RW_PENDING;
+    }
+    return rwi_request_await(request, cx, future, out);
 }

@@ -16,7 +16,7 @@
  */
 #include "base/mem.h"
 #include "exec/executor.h"
-#include "flow/channel.h"
+#include "flow/channel_ask.h"
 
 struct rw_permit {
     struct rw_object object;
@@ -26,18 +26,19 @@ struct rw_permit {
 
 /* ---- the act --------------------------------------------------------------------------------------------------------- */
 
-static enum rw_poll try_reserve(struct rw_sender *end, struct rwi_waiter *waiter, struct rw_value *out)
+static enum rw_poll try_reserve(struct rwi_waiter *waiter, struct rw_value *out, struct rwi_wakes *wakes)
 {
-    struct rwi_channel *channel = end->channel;
+    struct rwi_channel *channel = waiter->end->channel;
 
-    RW_ASSERT(waiter->end == end);
+    (void)wakes;
+    RW_ASSERT(waiter->value.kind == RW_KIND_NIL);
     if (waiter->state == RWI_WAITER_FAILED) {
         return rwi_channel_fail(out, waiter->code);
     }
     if (waiter->state == RWI_WAITER_GRANTED) {
         RW_ASSERT(channel->permits > 0);
         waiter->state = RWI_WAITER_IDLE;
-    } else if (end->is_closed || channel->receiver_count == 0) {
+    } else if (waiter->end->is_closed || channel->receiver_count == 0) {
         return rwi_channel_fail(out, RW_ERR_CLOSED);
     } else if (waiter->state == RWI_WAITER_IDLE &&
                (rwi_channel_has_room(channel) || rwi_channel_can_meet(channel))) {
@@ -49,26 +50,18 @@ static enum rw_poll try_reserve(struct rw_sender *end, struct rwi_waiter *waiter
     return RW_READY;
 }
 
-enum rw_poll rwi_channel_reserve(struct rw_sender *end, struct rwi_waiter *waiter, struct rw_context *cx,
-                                 struct rw_value *out)
+/* Nobody reserves without waiting. */
+static bool express(struct rwi_channel *channel, struct rw_value *value)
 {
-    struct rwi_channel *channel = end->channel;
-    struct rwi_wakes wakes;
-    enum rw_poll poll;
-
-    wakes.count = 0;
-    rwi_channel_lock(channel);
-    poll = try_reserve(end, waiter, out);
-    if (poll == RW_PENDING) {
-        rwi_channel_join(channel, waiter, RWI_WAITER_RESERVING, cx);
-    }
-    RW_ASSERT(poll == RW_PENDING || !rwi_waiter_is_in_line(waiter));
-    RW_VERIFY(rwi_channel_check(channel));
-    rwi_channel_unlock(channel, &wakes);
-    return poll;
+    RW_ASSERT(channel->shared);
+    (void)channel;
+    (void)value;
+    return false;
 }
 
-enum rw_poll rwi_channel_permit_send(struct rw_sender *end, struct rw_value *value, struct rw_value *out)
+const struct rwi_act rwi_reserving = {RWI_WAITER_RESERVING, try_reserve, express};
+
+enum rw_poll rwi_channel_permit_send(struct rwi_end *end, struct rw_value *value, struct rw_value *out)
 {
     struct rwi_channel *channel = end->channel;
     struct rwi_wakes wakes;
@@ -91,7 +84,7 @@ enum rw_poll rwi_channel_permit_send(struct rw_sender *end, struct rw_value *val
     return poll;
 }
 
-void rwi_channel_permit_release(struct rw_sender *end)
+void rwi_channel_permit_release(struct rwi_end *end)
 {
     struct rwi_channel *channel = end->channel;
     struct rwi_wakes wakes;
@@ -113,8 +106,8 @@ static void permit_destroy(struct rw_object *object)
 
     RW_ASSERT(object->ref_count == 0);
     rw_permit_release(permit);
-    if (!sender->channel->shared) {
-        rwi_object_gone(sender->channel->loop, permit);
+    if (!sender->end.channel->shared) {
+        rwi_object_gone(sender->end.channel->loop, permit);
     }
     rwi_mem_free(permit, sizeof *permit);
     rw_sender_unref(sender);
@@ -127,15 +120,15 @@ static struct rw_permit *permit_new(struct rw_sender *sender)
 {
     struct rw_permit *permit = rwi_mem_new(sizeof *permit);
 
-    RW_ASSERT(sender->channel != NULL);
+    RW_ASSERT(sender->end.channel != NULL);
     if (permit == NULL) {
         return NULL;
     }
-    permit->object.type = sender->channel->shared ? &shared_permit : &local_permit;
+    permit->object.type = sender->end.channel->shared ? &shared_permit : &local_permit;
     permit->object.ref_count = 1;
     permit->sender = rw_sender_ref(sender);
-    if (!sender->channel->shared) {
-        rwi_object_born(sender->channel->loop, permit);
+    if (!sender->end.channel->shared) {
+        rwi_object_born(sender->end.channel->loop, permit);
     }
     return permit;
 }
@@ -160,11 +153,11 @@ int rw_permit_send(struct rw_permit *permit, struct rw_value *value)
     if (!permit->is_granted) {
         return RW_ERR_STATE;
     }
-    err = rwi_channel_refuses(permit->sender->channel, value);
+    err = rwi_channel_refuses(permit->sender->end.channel, value);
     if (err != 0) {
         return err;
     }
-    rwi_channel_permit_send(permit->sender, value, &out);
+    rwi_channel_permit_send(&permit->sender->end, value, &out);
     if (rw_is_failure(&out)) {
         return out.code;
     }
@@ -178,7 +171,7 @@ void rw_permit_release(struct rw_permit *permit)
     RW_ASSERT(permit->sender != NULL);
     if (permit->is_granted) {
         permit->is_granted = false;
-        rwi_channel_permit_release(permit->sender);
+        rwi_channel_permit_release(&permit->sender->end);
     }
 }
 
@@ -201,7 +194,7 @@ static enum rw_poll reserve_poll(struct rw_future *self, struct rw_context *cx, 
     if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
-    poll = rwi_channel_reserve(reserve->permit->sender, &reserve->waiter, cx, out);
+    poll = rwi_channel_ask(&reserve->waiter, &rwi_reserving, cx, out);
     if (poll == RW_READY && !rw_is_failure(out)) {
         reserve->permit->is_granted = true;
         *out = rw_value_of_handle(&reserve->permit->object);
@@ -215,7 +208,7 @@ static void reserve_drop(struct rw_future *self)
     struct reserve_future *reserve = (struct reserve_future *)self;
 
     if (reserve->permit != NULL) {
-        struct rwi_channel *channel = reserve->permit->sender->channel;
+        struct rwi_channel *channel = reserve->permit->sender->end.channel;
 
         RW_ASSERT(!reserve->permit->is_granted);
         rwi_channel_leave(channel, &reserve->waiter);
@@ -234,7 +227,7 @@ struct rw_future *rw_channel_reserve(struct rw_loop *loop, struct rw_sender *sen
 
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(sender != NULL);
-    RW_REQUIRE(sender->channel->shared || sender->channel->loop == loop);
+    RW_REQUIRE(rwi_end_serves(&sender->end, loop));
     reserve = rwi_loop_alloc(loop, sizeof *reserve);
     if (reserve == NULL) {
         return rw_failed(loop, RW_ERR_NOMEM);
@@ -246,6 +239,6 @@ struct rw_future *rw_channel_reserve(struct rw_loop *loop, struct rw_sender *sen
     }
     rw_future_init(&reserve->future, &reserve_vtable);
     reserve->loop = loop;
-    rwi_waiter_init(&reserve->waiter, sender);
+    rwi_waiter_init(&reserve->waiter, &sender->end);
     return &reserve->future;
 }

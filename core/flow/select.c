@@ -22,15 +22,14 @@
  */
 #include "exec/executor.h"
 #include "exec/future.h"
-#include "flow/channel.h"
+#include "flow/channel_ask.h"
 
 struct select_case {
     uint8_t kind;    /* enum rw_select_kind */
     int32_t refused; /* SEND: why this value cannot be sent */
     struct select_future *select;
     union {
-        struct rw_receiver *receiver;
-        struct rw_sender *sender;
+        struct rwi_end *end;
         struct rw_future *future; /* NULL once dropped */
         int64_t deadline_ns;
     } on;
@@ -63,7 +62,13 @@ static size_t size_of(size_t count)
 static struct rwi_channel *channel_of(const struct select_case *this)
 {
     RW_ASSERT(this->kind == RW_SELECT_RECEIVE || this->kind == RW_SELECT_SEND);
-    return this->kind == RW_SELECT_SEND ? this->on.sender->channel : this->on.receiver->channel;
+    return this->on.end->channel;
+}
+
+static const struct rwi_act *act_of(const struct select_case *this)
+{
+    RW_ASSERT(this->kind == RW_SELECT_RECEIVE || this->kind == RW_SELECT_SEND);
+    return this->kind == RW_SELECT_SEND ? &rwi_sending : &rwi_receiving;
 }
 
 static void fire(struct rw_timer *timer, struct rw_loop *loop)
@@ -79,6 +84,14 @@ static void fire(struct rw_timer *timer, struct rw_loop *loop)
 
 /* ---- making and ending cases ----------------------------------------------------------------------------------------- */
 
+static void init_end(struct select_case *this, struct rwi_end *end)
+{
+    RW_REQUIRE(rwi_end_serves(end, this->select->loop));
+    RW_ASSERT(end->object.ref_count > 0);
+    this->on.end = rwi_end_ref(end);
+    rwi_waiter_init(&this->by.waiter, end);
+}
+
 static void init_case(struct select_future *select, struct select_case *this,
                       const struct rw_select_case *from)
 {
@@ -89,18 +102,14 @@ static void init_case(struct select_future *select, struct select_case *this,
     switch (from->kind) {
     case RW_SELECT_RECEIVE:
         RW_REQUIRE(from->receiver != NULL);
-        RW_REQUIRE(from->receiver->channel->shared || from->receiver->channel->loop == select->loop);
-        this->on.receiver = rw_receiver_ref(from->receiver);
-        rwi_waiter_init(&this->by.waiter, from->receiver);
+        init_end(this, &from->receiver->end);
         break;
     case RW_SELECT_SEND:
         RW_REQUIRE(from->sender != NULL);
-        RW_REQUIRE(from->sender->channel->shared || from->sender->channel->loop == select->loop);
-        this->on.sender = rw_sender_ref(from->sender);
-        rwi_waiter_init(&this->by.waiter, from->sender);
+        init_end(this, &from->sender->end);
         this->by.waiter.value = from->value;
         this->by.waiter.choice = &select->choice;
-        this->refused = rwi_channel_refuses(from->sender->channel, &from->value);
+        this->refused = rwi_channel_refuses(channel_of(this), &from->value);
         break;
     case RW_SELECT_FUTURE:
         RW_REQUIRE(from->future != NULL);
@@ -161,12 +170,10 @@ static void fini_case(struct select_future *select, struct select_case *this)
 {
     leave_case(select, this);
     RW_ASSERT(this->select == select);
-    if (this->kind == RW_SELECT_RECEIVE) {
-        rw_receiver_unref(this->on.receiver);
-    } else if (this->kind == RW_SELECT_SEND) {
+    if (this->kind == RW_SELECT_RECEIVE || this->kind == RW_SELECT_SEND) {
         RW_ASSERT(!rwi_waiter_is_in_line(&this->by.waiter));
         rw_value_drop(&this->by.waiter.value);
-        rw_sender_unref(this->on.sender);
+        rwi_end_unref(this->on.end);
     }
 }
 
@@ -205,7 +212,8 @@ static enum rw_poll try_offer(struct select_future *select, struct select_case *
     if (this->refused != 0) {
         return rwi_channel_fail(out, this->refused);
     }
-    return rwi_channel_send_try(this->on.sender, &this->by.waiter, select->has_default, out);
+    this->by.waiter.meets = select->has_default;
+    return rwi_channel_ask_try(&this->by.waiter, &rwi_sending, out);
 }
 
 static enum rw_poll try_case(struct select_future *select, struct select_case *this, struct rw_context *cx,
@@ -215,7 +223,7 @@ static enum rw_poll try_case(struct select_future *select, struct select_case *t
     RW_ASSERT(select->choice.winner == NULL);
     switch (this->kind) {
     case RW_SELECT_RECEIVE:
-        return rwi_channel_receive_try(this->on.receiver, &this->by.waiter, out);
+        return rwi_channel_ask_try(&this->by.waiter, &rwi_receiving, out);
     case RW_SELECT_SEND:
         return try_offer(select, this, out);
     case RW_SELECT_FUTURE:
@@ -262,10 +270,8 @@ static int join_all(struct select_future *select, struct rw_context *cx)
         struct select_case *this = &select->cases[i];
 
         RW_ASSERT(this->kind != RW_SELECT_DEFAULT);
-        if (this->kind == RW_SELECT_RECEIVE) {
-            rwi_channel_receive_join(this->on.receiver, &this->by.waiter, cx);
-        } else if (this->kind == RW_SELECT_SEND) {
-            rwi_channel_send_join(this->on.sender, &this->by.waiter, cx);
+        if (this->kind == RW_SELECT_RECEIVE || this->kind == RW_SELECT_SEND) {
+            rwi_channel_ask_join(&this->by.waiter, act_of(this), cx);
         } else if (this->kind == RW_SELECT_DEADLINE && this->on.deadline_ns != RW_NEVER &&
                    !rw_timer_is_armed(&this->by.timer)) {
             err = rw_timer_arm(select->loop, &this->by.timer, this->on.deadline_ns);

@@ -9,7 +9,7 @@
  * Invariant: no permit is out between polls, except one granted to the waiter and not yet noticed.
  */
 #include "exec/executor.h"
-#include "flow/channel.h"
+#include "flow/channel_ask.h"
 #include "flow/stream.h"
 
 struct channel_sink {
@@ -22,7 +22,7 @@ static enum rw_poll channel_send(void *self, struct rw_context *cx, struct rw_va
                                  struct rw_value *out)
 {
     struct channel_sink *sink = self;
-    int refused = rwi_channel_refuses(sink->sender->channel, item);
+    int refused = rwi_channel_refuses(sink->sender->end.channel, item);
     enum rw_poll poll;
 
     RW_ASSERT(sink->loop == cx->loop);
@@ -33,11 +33,11 @@ static enum rw_poll channel_send(void *self, struct rw_context *cx, struct rw_va
     if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
-    poll = rwi_channel_reserve(sink->sender, &sink->waiter, cx, out);
+    poll = rwi_channel_ask(&sink->waiter, &rwi_reserving, cx, out);
     if (poll == RW_READY && !rw_is_failure(out)) {
-        rwi_channel_permit_send(sink->sender, item, out);
+        rwi_channel_permit_send(&sink->sender->end, item, out);
         if (rw_is_failure(out)) {
-            rwi_channel_permit_release(sink->sender);
+            rwi_channel_permit_release(&sink->sender->end);
         }
     }
     return poll;
@@ -68,7 +68,7 @@ static void channel_drop(void *self)
     struct channel_sink *sink = self;
 
     RW_ASSERT(sink->sender != NULL);
-    rwi_channel_leave(sink->sender->channel, &sink->waiter);
+    rwi_channel_leave(sink->sender->end.channel, &sink->waiter);
     rw_sender_unref(sink->sender);
     rwi_loop_release(sink->loop, sink, sizeof *sink);
 }
@@ -82,13 +82,13 @@ struct rw_sink *rw_sink_of_channel(struct rw_loop *loop, struct rw_sender *sende
 
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(sender != NULL);
-    RW_REQUIRE(sender->channel->shared || sender->channel->loop == loop);
+    RW_REQUIRE(rwi_end_serves(&sender->end, loop));
     sink = rwi_loop_alloc(loop, sizeof *sink);
     if (sink == NULL) {
         return NULL;
     }
     sink->loop = loop;
     sink->sender = rw_sender_ref(sender);
-    rwi_waiter_init(&sink->waiter, sender);
+    rwi_waiter_init(&sink->waiter, &sender->end);
     return rw_sink_new(loop, &channel_vtable, sink);
 }

@@ -9,7 +9,7 @@
  */
 #include "exec/executor.h"
 #include "exec/future.h"
-#include "flow/channel.h"
+#include "flow/channel_ask.h"
 #include "flow/stream.h"
 
 /* ---- channel --------------------------------------------------------------------------------------------------------- */
@@ -29,7 +29,7 @@ static enum rw_poll channel_next(void *self, struct rw_context *cx, struct rw_va
     if (!rwi_budget_take(cx)) {
         return RW_PENDING;
     }
-    poll = rwi_channel_receive(source->receiver, &source->waiter, cx, out);
+    poll = rwi_channel_ask(&source->waiter, &rwi_receiving, cx, out);
     if (poll == RW_READY && rw_is_failure(out) && out->code == RW_ERR_CLOSED) {
         return RW_END;
     }
@@ -41,7 +41,7 @@ static void channel_drop(void *self)
     struct channel_source *source = self;
 
     RW_ASSERT(source->receiver != NULL);
-    rwi_channel_leave(source->receiver->channel, &source->waiter);
+    rwi_channel_leave(source->receiver->end.channel, &source->waiter);
     rw_receiver_unref(source->receiver);
     rwi_loop_release(source->loop, source, sizeof *source);
 }
@@ -54,14 +54,14 @@ struct rw_stream *rw_stream_of_channel(struct rw_loop *loop, struct rw_receiver 
 
     RW_REQUIRE(loop != NULL);
     RW_REQUIRE(receiver != NULL);
-    RW_REQUIRE(receiver->channel->shared || receiver->channel->loop == loop);
+    RW_REQUIRE(rwi_end_serves(&receiver->end, loop));
     source = rwi_loop_alloc(loop, sizeof *source);
     if (source == NULL) {
         return NULL;
     }
     source->loop = loop;
     source->receiver = rw_receiver_ref(receiver);
-    rwi_waiter_init(&source->waiter, receiver);
+    rwi_waiter_init(&source->waiter, &receiver->end);
     return rw_stream_new(loop, &channel_vtable, source);
 }
 

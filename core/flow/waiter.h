@@ -22,6 +22,8 @@ enum rwi_waiter_state {
     RWI_WAITER_FAILED   /* thrown out: `code` says why */
 };
 
+struct rwi_end;
+
 /* What the sending cases of one select share: who sets `winner`, once, has chosen that case. */
 struct rwi_choice {
     struct rwi_waiter *winner; /* atomic */
@@ -32,16 +34,17 @@ struct rwi_waiter {
     struct rwi_list node;
     struct rw_waker waker;     /* LOCAL: borrowed; SHARED: owned, and gone once woken */
     struct rw_value value;     /* a sender's, until TAKEN */
-    const void *end;           /* the sender or receiver it came through */
+    struct rwi_end *end;       /* the sender or receiver it came through */
     struct rwi_choice *choice; /* of the select it is part of, or NULL */
     uint64_t ticket;           /* the order in which senders and reservers came; 0: not yet */
     int32_t code;              /* once FAILED */
     uint16_t
         twins; /* a select's receiver: how many offers of that select are in the same rendezvous channel */
     uint8_t state; /* enum rwi_waiter_state */
+    bool meets;    /* a sender that never waits: whoever waits at a rendezvous is as good as come */
 };
 
-static inline void rwi_waiter_init(struct rwi_waiter *waiter, const void *end)
+static inline void rwi_waiter_init(struct rwi_waiter *waiter, struct rwi_end *end)
 {
     rwi_list_init(&waiter->node);
     waiter->waker.vtable = NULL;
@@ -51,6 +54,7 @@ static inline void rwi_waiter_init(struct rwi_waiter *waiter, const void *end)
     waiter->ticket = 0;
     waiter->twins = 0;
     waiter->state = RWI_WAITER_IDLE;
+    waiter->meets = false;
 }
 
 static inline bool rwi_waiter_is_in_line(const struct rwi_waiter *waiter)

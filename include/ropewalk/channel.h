@@ -85,6 +85,15 @@ RW_API void rw_receive_init(struct rw_receive *receive, struct rw_receiver *rece
 RW_API int rw_channel_try_send(struct rw_sender *sender, struct rw_value *value);
 RW_API int rw_channel_try_receive(struct rw_receiver *receiver, struct rw_value *out);
 
+/* The same two for hosts, which await them at once: as rw_task_await of what rw_channel_send or rw_channel_receive makes, in the task
+ * that is being polled with `cx`, but what is ready needs no future. RW_READY: *out, and *future is NULL. RW_PENDING: *future
+ * is the caller's, and has been polled. No memory is a failure in *out. */
+RW_API enum rw_poll rw_channel_await_send(struct rw_context *cx, struct rw_sender *sender,
+                                          struct rw_value value, struct rw_future **future,
+                                          struct rw_value *out);
+RW_API enum rw_poll rw_channel_await_receive(struct rw_context *cx, struct rw_receiver *receiver,
+                                             struct rw_future **future, struct rw_value *out);
+
 /* Waits for room and keeps it: the outcome is a handle value of a permit. A permit sends once without waiting or gives the room
  * back. With capacity 0 a permit is given when a receiver waits. rw_permit_of borrows it from the value. */
 RW_API struct rw_future *rw_channel_reserve(struct rw_loop *loop, struct rw_sender *sender);

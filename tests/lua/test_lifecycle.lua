@@ -200,6 +200,56 @@ program("objects of a simulation that has ended say that they are closed", "this
   print(rw.run(function() local a, b = rw.channel(1) a:send(3) return b:receive() end))
 ]])
 
+program("an object is told by what it is, not by where it lies", "true", [[
+  local refused = true
+  local function try(fn, object)
+    local ok, problem = pcall(fn, object, 1)
+    refused = refused and not ok and tostring(problem):find("sender expected", 1, true) ~= nil
+  end
+  for round = 1, 50 do
+    local tx = rw.channel(1)
+    local try_send = tx.try_send
+    assert(tx:try_send(round))
+    tx = nil
+    collectgarbage()
+    local others = {}
+    for i = 1, 20 do
+      others[i] = rw.semaphore(1)
+      try(try_send, others[i])
+    end
+  end
+  print(refused)
+]])
+
+program("an object whose finalizer has run is closed, also for other finalizers", "this sender is closed\ntrue", [[
+  local said, try_send
+  local function make()
+    local holder, tx
+    local function last()
+      local ok, problem = pcall(try_send, tx, 2)
+      said = tostring(problem):match "this .*closed"
+    end
+    if newproxy then
+      holder = newproxy(true)
+      getmetatable(holder).__gc = last
+    else
+      holder = setmetatable({}, { __gc = last })
+    end
+    tx = rw.channel(1) -- later than its holder, so that it ends first
+    try_send = tx.try_send
+    assert(tx:try_send(1))
+  end
+  make()
+  for _ = 1, 3 do collectgarbage() end
+  print(said)
+  local refused = true
+  for _ = 1, 50 do
+    local ok, problem = pcall(try_send, rw.semaphore(1), 1)
+    refused = refused and not ok and tostring(problem):find("sender expected", 1, true) ~= nil
+  end
+  print(refused)
+]])
+
 if t.is_jit then
   program("a forked child may not run the parent's loop, and ends cleanly", "forked\n5", [[
     local ffi = require "ffi"

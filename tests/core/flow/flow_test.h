@@ -138,6 +138,40 @@ static inline long long ready_int(struct rig *rig, struct rw_future *future)
     return result;
 }
 
+/* A future that is `run(arg)` with its task's context, and then ready with nil. */
+struct inside {
+    struct rw_future future;
+    void (*run)(void *arg, struct rw_context *cx);
+    void *arg;
+};
+
+static inline enum rw_poll inside_poll(struct rw_future *self, struct rw_context *cx, struct rw_value *out)
+{
+    struct inside *inside = (struct inside *)self;
+
+    inside->run(inside->arg, cx);
+    *out = rw_nil();
+    return RW_READY;
+}
+
+static inline void inside_drop(struct rw_future *self)
+{
+    ((struct inside *)self)->run = NULL;
+}
+
+/* Runs `run(arg)` in a task of its own. */
+static inline void run_inside(struct rig *rig, void (*run)(void *arg, struct rw_context *cx), void *arg)
+{
+    static const struct rw_future_vtable vtable = {"inside", RW_FUTURE_COROUTINE, inside_poll, NULL,
+                                                   inside_drop};
+    struct inside inside = {.run = run, .arg = arg};
+    struct rw_value out;
+
+    rw_future_init(&inside.future, &vtable);
+    CHECK_INT(rw_block_on(rig->loop, &inside.future, &out), 0);
+    CHECK_INT(out.kind, RW_KIND_NIL);
+}
+
 /* Two tests of one function that takes rw_channel_flags: on a LOCAL and on a SHARED channel. */
 #define BOTH(function)                                                                                       \
     static void local_##function(void)                                                                       \

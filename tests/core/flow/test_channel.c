@@ -24,7 +24,7 @@ static struct pair pair_open(size_t capacity, unsigned flags)
 
 static bool pair_close(struct pair *pair)
 {
-    bool clean = rwi_channel_check(pair->rx->channel);
+    bool clean = rwi_channel_check(pair->rx->end.channel);
 
     rw_sender_unref(pair->tx);
     rw_receiver_unref(pair->rx);

@@ -177,12 +177,38 @@ static void no_memory_is_an_error(void)
     CHECK(rig_close(&rig));
 }
 
+/* A receiver that takes what it has a claim to makes room for who waits to send. */
+static void a_claim_made_good_lets_the_next_sender_in(void)
+{
+    struct rig rig = rig_open();
+    struct rw_sender *tx;
+    struct rw_receiver *rx;
+    struct rw_value value = rw_int(1);
+
+    CHECK_INT(rw_channel_open(rig.loop, 1, 0, &tx, &rx), 0);
+    struct act receiving = act_of(&rig, rw_channel_receive(rig.loop, rx));
+
+    CHECK(act_waits(&receiving));
+    CHECK_INT(rw_channel_try_send(tx, &value), 0);
+    struct act sending = act_of(&rig, rw_channel_send(rig.loop, tx, rw_int(2)));
+
+    CHECK(act_waits(&sending));
+    CHECK_INT(act_int(&receiving), 1);
+    CHECK_INT(sending.wakes, 1);
+    CHECK_INT(act_int(&sending), 0);
+    CHECK_INT(ready_int(&rig, rw_channel_receive(rig.loop, rx)), 2);
+    rw_sender_unref(tx);
+    rw_receiver_unref(rx);
+    CHECK(rig_close(&rig));
+}
+
 static const struct test tests[] = {
     TEST(a_receiver_yields_when_its_budget_is_used_up),
     TEST(a_cancelled_task_loses_no_value),
     TEST(a_receive_that_never_comes_is_a_deadlock),
     TEST_BOTH(a_receive_in_the_callers_memory_waits_gets_and_may_be_dropped),
     TEST(no_memory_is_an_error),
+    TEST(a_claim_made_good_lets_the_next_sender_in),
 };
 
 TEST_MAIN(tests)

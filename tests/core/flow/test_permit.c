@@ -24,7 +24,7 @@ static struct ends ends_open(size_t capacity, unsigned flags)
 
 static bool ends_close(struct ends *ends)
 {
-    rwi_channel_check(ends->rx->channel);
+    rwi_channel_check(ends->rx->end.channel);
     rw_sender_unref(ends->tx);
     rw_receiver_unref(ends->rx);
     return rig_close(&ends->rig);

@@ -29,7 +29,7 @@ static struct bench bench_open(size_t capacity, unsigned flags)
 static bool bench_close(struct bench *bench)
 {
     for (int i = 0; i < CHANNELS; i++) {
-        rwi_channel_check(bench->rx[i]->channel);
+        rwi_channel_check(bench->rx[i]->end.channel);
         rw_sender_unref(bench->tx[i]);
         rw_receiver_unref(bench->rx[i]);
     }

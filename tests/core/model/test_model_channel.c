@@ -334,7 +334,7 @@ static void step(struct model *model)
     }
     test_fail_allocation(0, false);
     for (int i = 0; i < CHANNELS; i++) {
-        rwi_channel_check(model->rx[i]->channel);
+        rwi_channel_check(model->rx[i]->end.channel);
     }
 }
 
