@@ -4,7 +4,7 @@
  *
  * rwl_suspend polls the future at once, with the running task's own context: what is ready never leaves the thread.
  * Only what is pending is handed to the driver, by yielding. Another way to suspend (parking the C stack) would
- * replace the last lines of rwl_suspend and nothing else. Invariant: every function that ends in rwl_suspend has
+ * replace rwl_wait and nothing else. Invariant: every function that ends in rwl_suspend has
  * asked rwl_check_awaiting before it made its future, so that nothing is left behind where one cannot await. */
 #include "lua/state.h"
 
@@ -98,6 +98,28 @@ bool rwl_may_try(struct rwl_state *state)
     return !rw_task_is_cancelled(state->cx->task) && rw_budget_take(state->cx);
 }
 
+int rwl_go_on(lua_State *L, struct rwl_state *state, const struct rw_value *outcome, rwl_finish *finish,
+              intptr_t extra)
+{
+    rw_value_drop(&state->value);
+    state->value = *outcome;
+    int count = finish(L, state, &state->value, extra);
+    rw_value_drop(&state->value);
+    return count;
+}
+
+int rwl_wait(lua_State *L, struct rwl_state *state, struct rw_future *future, rwl_finish *finish,
+             intptr_t extra)
+{
+    struct rwl_coroutine *self = state->current;
+
+    self->extra = extra;
+    self->base.leaf = future;
+    rwl_set_finisher(self, finish);
+    self->phase = RWL_PHASE_AWAITING;
+    return SUSPEND(L, state);
+}
+
 int rwl_suspend(lua_State *L, struct rwl_state *state, struct rw_future *future, rwl_finish *finish,
                 intptr_t extra)
 {
@@ -112,16 +134,9 @@ int rwl_suspend(lua_State *L, struct rwl_state *state, struct rw_future *future,
     state->cx = cx;
     if (poll == RW_READY) {
         rw_future_drop(future);
-        rw_value_drop(&state->value);
-        state->value = value;
-        int count = finish(L, state, &state->value, self->extra);
-        rw_value_drop(&state->value);
-        return count;
+        return rwl_go_on(L, state, &value, finish, self->extra);
     }
-    self->base.leaf = future;
-    rwl_set_finisher(self, finish);
-    self->phase = RWL_PHASE_AWAITING;
-    return SUSPEND(L, state);
+    return rwl_wait(L, state, future, finish, self->extra);
 }
 
 struct rw_task *rwl_check_task(lua_State *L, struct rwl_state *state)

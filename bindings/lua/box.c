@@ -4,7 +4,8 @@
  *
  * A box holds one reference to a counted thing of the core; closing it, collecting it and leaving a <close> block
  * all end that reference once. A type is told by the address of its metatable, which stays anchored in the registry
- * as long as the state lives. Boxes are listed in the state's record, so that the end of a loop can empty those
+ * as long as the state lives; boxes used lately are known by their own address, so that a method asks Lua once and not five
+ * times. Boxes are listed in the state's record, so that the end of a loop can empty those
  * that are left. Invariant: `thing` is NULL exactly when the reference is gone.
  *
  * Handles that come back from elsewhere are looked up in a weak table by the address of their object, so that one
@@ -154,14 +155,26 @@ static void empty_box(struct rwl_state *state, struct rwl_box *box)
     }
 }
 
+/* Where a box is kept in mind that was used lately: its address is that of no other userdata until its finalizer has run. */
+static struct rwl_box **known_place(struct rwl_state *state, const struct rwl_box *box)
+{
+    uintptr_t address = (uintptr_t)box;
+
+    return &state->known_boxes[(address >> 4 ^ address >> 8) % RWL_KNOWN_BOXES];
+}
+
 /* The finalizer of all types. */
 static int collect(lua_State *L)
 {
+    struct rwl_state *state = rwl_state(L);
     struct rwl_box *box = lua_touserdata(L, 1);
 
     if (box != NULL) {
+        struct rwl_box **known = known_place(state, box);
+
+        *known = *known != box ? *known : NULL;
         unlink_box(box);
-        empty_box(rwl_state(L), box);
+        empty_box(state, box);
     }
     return 0;
 }
@@ -282,7 +295,8 @@ struct rwl_box *rwl_push_box(lua_State *L, struct rwl_state *state, enum rwl_typ
     return box;
 }
 
-struct rwl_box *rwl_test_box(lua_State *L, struct rwl_state *state, int index, enum rwl_type_id type)
+static __attribute__((noinline)) struct rwl_box *recognise(lua_State *L, struct rwl_state *state, int index,
+                                                           enum rwl_type_id type)
 {
     struct rwl_box *box = lua_touserdata(L, index);
 
@@ -291,7 +305,23 @@ struct rwl_box *rwl_test_box(lua_State *L, struct rwl_state *state, int index, e
     }
     const void *metatable = lua_topointer(L, -1);
     lua_pop(L, 1);
-    return metatable == state->metatables[type] ? box : NULL;
+    if (metatable != state->metatables[type]) {
+        return NULL;
+    }
+    if (type != RWL_INT64 && box->thing != NULL) { /* else there is no finalizer, or it may have run */
+        *known_place(state, box) = box;
+    }
+    return box;
+}
+
+struct rwl_box *rwl_test_box(lua_State *L, struct rwl_state *state, int index, enum rwl_type_id type)
+{
+    struct rwl_box *box = lua_touserdata(L, index);
+
+    if (__builtin_expect(box != NULL && *known_place(state, box) == box, 1)) {
+        return box->type == type ? box : NULL;
+    }
+    return recognise(L, state, index, type);
 }
 
 struct rwl_box *rwl_check_box(lua_State *L, struct rwl_state *state, int index, enum rwl_type_id type)

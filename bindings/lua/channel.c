@@ -11,10 +11,14 @@
 enum { LOCAL = 0, SHARED = 1 };
 
 /* An end and its box, which knows whether it is shared. */
-static struct rwl_box *check_end(lua_State *L, enum rwl_type_id type)
+static struct rwl_box *check_end(lua_State *L, struct rwl_state *state, enum rwl_type_id type)
 {
-    rwl_check(L, rwl_state(L), 1, type);
-    return lua_touserdata(L, 1);
+    struct rwl_box *box = rwl_check_box(L, state, 1, type);
+
+    if (box->thing == NULL) {
+        (void)rwl_check(L, state, 1, type); /* raises */
+    }
+    return box;
 }
 
 static bool wants_shared(lua_State *L, int index)
@@ -70,20 +74,31 @@ static struct rw_value value_to_send(lua_State *L, struct rwl_state *state, stru
     return value;
 }
 
+/* Where there is a future it has been polled already, and the thread waits. */
+static int settle(lua_State *L, struct rwl_state *state, enum rw_poll poll, struct rw_future *future,
+                  struct rw_value *outcome, rwl_finish *finish)
+{
+    return poll == RW_PENDING ? rwl_wait(L, state, future, finish, 0)
+                              : rwl_go_on(L, state, outcome, finish, 0);
+}
+
 static int tx_send(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rwl_box *box = check_end(L, RWL_SENDER);
+    struct rwl_box *box = check_end(L, state, RWL_SENDER);
+    struct rw_future *future;
+    struct rw_value outcome;
 
     rwl_check_awaiting(L, state);
     struct rw_value value = value_to_send(L, state, box, 2);
-    return rwl_suspend(L, state, rw_channel_send(state->loop, box->thing, value), rwl_finish_true, 0);
+    enum rw_poll poll = rw_channel_await_send(state->cx, box->thing, value, &future, &outcome);
+    return settle(L, state, poll, future, &outcome, rwl_finish_true);
 }
 
 static int tx_try_send(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rwl_box *box = check_end(L, RWL_SENDER);
+    struct rwl_box *box = check_end(L, state, RWL_SENDER);
     struct rw_value value = value_to_send(L, state, box, 2);
     int status = rw_channel_try_send(box->thing, &value);
 
@@ -105,7 +120,7 @@ static int tx_reserve(lua_State *L)
 static int tx_clone(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rwl_box *from = check_end(L, RWL_SENDER);
+    struct rwl_box *from = check_end(L, state, RWL_SENDER);
     struct rwl_box *box = rwl_push_box(L, state, RWL_SENDER);
 
     box->extra = from->extra;
@@ -139,22 +154,26 @@ static int tx_capacity(lua_State *L)
     return 1;
 }
 
-static int rx_receive(lua_State *L)
+static int receive(lua_State *L, rwl_finish *finish)
 {
     struct rwl_state *state = rwl_state(L);
     struct rw_receiver *receiver = rwl_check(L, state, 1, RWL_RECEIVER);
+    struct rw_future *future;
+    struct rw_value outcome;
 
     rwl_check_awaiting(L, state);
-    return rwl_suspend(L, state, rw_channel_receive(state->loop, receiver), rwl_finish_operation, 0);
+    enum rw_poll poll = rw_channel_await_receive(state->cx, receiver, &future, &outcome);
+    return settle(L, state, poll, future, &outcome, finish);
+}
+
+static int rx_receive(lua_State *L)
+{
+    return receive(L, rwl_finish_operation);
 }
 
 static int rx_next(lua_State *L)
 {
-    struct rwl_state *state = rwl_state(L);
-    struct rw_receiver *receiver = rwl_check(L, state, 1, RWL_RECEIVER);
-
-    rwl_check_awaiting(L, state);
-    return rwl_suspend(L, state, rw_channel_receive(state->loop, receiver), rwl_finish_next, 0);
+    return receive(L, rwl_finish_next);
 }
 
 static int rx_iter(lua_State *L)
@@ -182,7 +201,7 @@ static int rx_try_receive(lua_State *L)
 static int rx_clone(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rwl_box *from = check_end(L, RWL_RECEIVER);
+    struct rwl_box *from = check_end(L, state, RWL_RECEIVER);
     struct rwl_box *box = rwl_push_box(L, state, RWL_RECEIVER);
 
     box->extra = from->extra;

@@ -91,6 +91,8 @@ struct rwl_list {
     struct rwl_list *prev;
 };
 
+enum { RWL_KNOWN_BOXES = 16 };
+
 /* What a full userdata of ours holds. `thing` is NULL once closed. */
 struct rwl_box {
     void *thing;
@@ -117,6 +119,7 @@ struct rwl_state {
     size_t task_count;
     struct rwl_list natives;
     struct rwl_list boxes;
+    struct rwl_box *known_boxes[RWL_KNOWN_BOXES]; /* that are alive, by their address (box.c) */
     const void *metatables[RWL_TYPE_COUNT];
     int metatable_refs[RWL_TYPE_COUNT];
     uint32_t ref_count;
@@ -386,6 +389,11 @@ struct rw_future *rwl_call_native(struct rwl_native *function, struct rw_value v
  * Raises. */
 int rwl_suspend(lua_State *L, struct rwl_state *state, struct rw_future *future, rwl_finish *finish,
                 intptr_t extra);
+/* Its two halves, for what has been polled with the task's context already: the outcome (taken), or a future that is pending (taken). */
+int rwl_go_on(lua_State *L, struct rwl_state *state, const struct rw_value *outcome, rwl_finish *finish,
+              intptr_t extra);
+int rwl_wait(lua_State *L, struct rwl_state *state, struct rw_future *future, rwl_finish *finish,
+             intptr_t extra);
 /* The same for a function that is none of ours, which has no upvalue; the outcome is as rwl_finish_operation gives it. */
 int rwl_await_operation(lua_State *L, struct rwl_state *state, struct rw_future *future);
 /* True when an operation may be tried at once, without a future: budget is left and the task is not cancelled. */

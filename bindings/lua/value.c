@@ -97,7 +97,9 @@ static struct rw_value userdata_at(lua_State *L, struct rwl_state *state, int in
 
 struct rw_value rwl_value_at(lua_State *L, struct rwl_state *state, int index)
 {
-    index = lua_absindex(L, index);
+    if (index < 0) {
+        index = lua_absindex(L, index);
+    }
     switch (lua_type(L, index)) {
     case LUA_TNIL:
     case LUA_TNONE:

@@ -85,7 +85,7 @@ void rwp_link_end(struct rwp_link *link)
     }
 }
 
-void *rwp_link_thing(struct rwp_link *link)
+void *rwp_link_thing_slow(struct rwp_link *link)
 {
     if (link->thing == NULL) {
         PyErr_SetString(link->state != NULL ? link->state->errors[-RW_ERR_CLOSED] : PyExc_RuntimeError,

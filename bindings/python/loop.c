@@ -45,12 +45,11 @@ bool rwp_loop_enter(struct rwp_loop *self)
 struct rwp_loop *rwp_running(struct rwp_state *state)
 {
     struct rwp_loop *loop = state->active;
-    PyObject *running;
 
-    if (loop != NULL && loop->turning && loop->loop != NULL && rw_loop_is_own_thread(loop->loop)) {
+    if (loop != NULL && rwp_loop_is_here(loop)) {
         return loop;
     }
-    running = PyObject_CallNoArgs(state->get_running_loop);
+    PyObject *running = PyObject_CallNoArgs(state->get_running_loop);
     if (running == NULL) {
         return NULL;
     }
@@ -310,6 +309,7 @@ static PyObject *loop_run(PyObject *op, PyObject *unused)
         return NULL;
     }
     rw_loop_adopt_thread(self->loop);
+    self->thread = pthread_self();
     self->turning = true;
     do {
         self->state->active = self;

@@ -247,30 +247,43 @@ static struct rw_context *own_context(struct rwp_op *op)
                             : end != NULL && end->thing != NULL ? end->loop
                                                                 : NULL;
 
-    if (loop == NULL || loop->closing || !rw_loop_is_own_thread(loop->loop)) {
+    if (loop == NULL || !rwp_loop_is_here(loop)) {
         return NULL;
     }
     return loop->cx;
+}
+
+/* A send or receive that is over at once needs no future. */
+static enum rw_poll await_channel(struct rwp_op *op, struct rw_context *cx, struct rw_value *value)
+{
+    void *end = ((struct rwp_box *)op->owner)->link.thing;
+    struct rw_future *future;
+    enum rw_poll poll = op->kind == RWP_OP_SEND ? rw_channel_await_send(cx, end, op->at.value, &future, value)
+                                                : rw_channel_await_receive(cx, end, &future, value);
+
+    op->kind = RWP_OP_PLAIN;
+    if (poll == RW_PENDING) {
+        hold(op, op->loop, future);
+    }
+    return poll;
 }
 
 /* What the first send does: polls, in a task of ours. */
 static PySendResult start(struct rwp_op *op, PyObject **result)
 {
     struct rw_context *cx = own_context(op);
-    struct rw_future *future = op->future;
     struct rw_value value;
+    enum rw_poll poll;
 
     if (cx == NULL) {
         return rwp_op_begin_bridge(op) == 0 ? rwp_op_send_bridge(op, result) : PYGEN_ERROR;
     }
-    if (future == NULL && (future = begin_channel(op)) == NULL) {
-        return PYGEN_ERROR;
-    }
-    op->state = RWP_OP_STARTED;
-    if (rw_task_await(cx, future, &value) == RW_READY) {
+    poll = op->future != NULL ? rw_task_await(cx, op->future, &value) : await_channel(op, cx, &value);
+    if (poll == RW_READY) {
         rwp_op_finish(op, &value);
         return give_result(op, result);
     }
+    op->state = RWP_OP_STARTED;
     *result = Py_NewRef((PyObject *)op);
     return PYGEN_NEXT;
 }

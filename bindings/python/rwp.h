@@ -15,6 +15,7 @@
 #include <Python.h>
 #include <structmember.h>
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -73,7 +74,8 @@ void rwp_link_end(struct rwp_link *link);
 /* Leaves the list and gives the thing back to the caller. */
 void *rwp_link_take(struct rwp_link *link);
 /* The thing, or NULL with ClosedError raised; checks the thread too. */
-void *rwp_link_thing(struct rwp_link *link);
+static inline void *rwp_link_thing(struct rwp_link *link);
+void *rwp_link_thing_slow(struct rwp_link *link);
 /* The link's loop, or NULL with RuntimeError. */
 struct rwp_loop *rwp_link_loop(struct rwp_link *link);
 
@@ -295,6 +297,7 @@ struct rwp_loop {
     PyObject *exit_exception;         /* SystemExit or KeyboardInterrupt on its way out */
     PyObject *task_factory;
     PyThreadState *released; /* between the wait hooks */
+    pthread_t thread;        /* who turns it, while it is turning */
     bool stopping;
     bool turning;
     bool closing;
@@ -306,6 +309,17 @@ struct rwp_loop {
 struct rwp_loop *rwp_running(struct rwp_state *state);
 /* True when the caller may touch the loop now: its own thread, or nobody is in it. Else false with ThreadError. */
 bool rwp_loop_enter(struct rwp_loop *self);
+/* Whether the caller is inside a turn of the loop: then it is open, and the caller's. */
+static inline bool rwp_loop_is_here(const struct rwp_loop *self)
+{
+    return self->turning && pthread_equal(self->thread, pthread_self());
+}
+
+static inline void *rwp_link_thing(struct rwp_link *link)
+{
+    return link->thing != NULL && rwp_loop_is_here(link->loop) ? link->thing : rwp_link_thing_slow(link);
+}
+
 /* As enter, quietly. */
 bool rwp_loop_is_mine(struct rwp_loop *self);
 /* The task of ours that is being run now, borrowed; NULL with RuntimeError naming `what` needs one. */
