@@ -155,12 +155,21 @@ static void empty_box(struct rwl_state *state, struct rwl_box *box)
     }
 }
 
-/* Where a box is kept in mind that was used lately: its address is that of no other userdata until its finalizer has run. */
-static struct rwl_box **known_place(struct rwl_state *state, const struct rwl_box *box)
+/* The two places, the later use first, for boxes used lately: their address is that of no other userdata until their finalizer has
+ * run. */
+static inline struct rwl_box **known_at(struct rwl_state *state, const struct rwl_box *box)
 {
-    uintptr_t address = (uintptr_t)box;
+    uint64_t spread = (uint64_t)(uintptr_t)box * UINT64_C(0x9E3779B97F4A7C15);
 
-    return &state->known_boxes[(address >> 4 ^ address >> 8) % RWL_KNOWN_BOXES];
+    return state->known_boxes[spread >> 32 & (RWL_KNOWN_BOXES - 1)];
+}
+
+static void forget(struct rwl_state *state, const struct rwl_box *box)
+{
+    struct rwl_box **known = known_at(state, box);
+
+    known[0] = known[0] != box ? known[0] : NULL;
+    known[1] = known[1] != box ? known[1] : NULL;
 }
 
 /* The finalizer of all types. */
@@ -170,9 +179,7 @@ static int collect(lua_State *L)
     struct rwl_box *box = lua_touserdata(L, 1);
 
     if (box != NULL) {
-        struct rwl_box **known = known_place(state, box);
-
-        *known = *known != box ? *known : NULL;
+        forget(state, box);
         unlink_box(box);
         empty_box(state, box);
     }
@@ -309,7 +316,10 @@ static __attribute__((noinline)) struct rwl_box *recognise(lua_State *L, struct 
         return NULL;
     }
     if (type != RWL_INT64 && box->thing != NULL) { /* else there is no finalizer, or it may have run */
-        *known_place(state, box) = box;
+        struct rwl_box **known = known_at(state, box);
+
+        known[1] = known[0];
+        known[0] = box;
     }
     return box;
 }
@@ -317,8 +327,9 @@ static __attribute__((noinline)) struct rwl_box *recognise(lua_State *L, struct 
 struct rwl_box *rwl_test_box(lua_State *L, struct rwl_state *state, int index, enum rwl_type_id type)
 {
     struct rwl_box *box = lua_touserdata(L, index);
+    struct rwl_box **known = known_at(state, box);
 
-    if (__builtin_expect(box != NULL && *known_place(state, box) == box, 1)) {
+    if (__builtin_expect(box != NULL && (known[0] == box || known[1] == box), 1)) {
         return box->type == type ? box : NULL;
     }
     return recognise(L, state, index, type);

@@ -91,7 +91,7 @@ struct rwl_list {
     struct rwl_list *prev;
 };
 
-enum { RWL_KNOWN_BOXES = 16 };
+enum { RWL_KNOWN_BOXES = 32 }; /* pairs; a power of two */
 
 /* What a full userdata of ours holds. `thing` is NULL once closed. */
 struct rwl_box {
@@ -119,7 +119,7 @@ struct rwl_state {
     size_t task_count;
     struct rwl_list natives;
     struct rwl_list boxes;
-    struct rwl_box *known_boxes[RWL_KNOWN_BOXES]; /* that are alive, by their address (box.c) */
+    struct rwl_box *known_boxes[RWL_KNOWN_BOXES][2]; /* that are alive, by their address (box.c) */
     const void *metatables[RWL_TYPE_COUNT];
     int metatable_refs[RWL_TYPE_COUNT];
     uint32_t ref_count;

@@ -257,11 +257,13 @@ static struct rw_context *own_context(struct rwp_op *op)
 static enum rw_poll await_channel(struct rwp_op *op, struct rw_context *cx, struct rw_value *value)
 {
     void *end = ((struct rwp_box *)op->owner)->link.thing;
+    bool is_send = op->kind == RWP_OP_SEND;
     struct rw_future *future;
-    enum rw_poll poll = op->kind == RWP_OP_SEND ? rw_channel_await_send(cx, end, op->at.value, &future, value)
-                                                : rw_channel_await_receive(cx, end, &future, value);
+    enum rw_poll poll;
 
     op->kind = RWP_OP_PLAIN;
+    poll = is_send ? rw_channel_await_send(cx, end, op->at.value, &future, value)
+                   : rw_channel_await_receive(cx, end, &future, value);
     if (poll == RW_PENDING) {
         hold(op, op->loop, future);
     }
@@ -278,12 +280,12 @@ static PySendResult start(struct rwp_op *op, PyObject **result)
     if (cx == NULL) {
         return rwp_op_begin_bridge(op) == 0 ? rwp_op_send_bridge(op, result) : PYGEN_ERROR;
     }
+    op->state = RWP_OP_STARTED;
     poll = op->future != NULL ? rw_task_await(cx, op->future, &value) : await_channel(op, cx, &value);
     if (poll == RW_READY) {
         rwp_op_finish(op, &value);
         return give_result(op, result);
     }
-    op->state = RWP_OP_STARTED;
     *result = Py_NewRef((PyObject *)op);
     return PYGEN_NEXT;
 }
