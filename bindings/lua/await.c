@@ -17,7 +17,7 @@ static int finish_here(lua_State *L, struct rwl_state *state)
     if (self == NULL || self->thread != L) {
         return luaL_error(L, "the coroutine of a task was resumed by hand");
     }
-    int count = rwl_finisher(self)(L, state, &state->value, self->extra);
+    int count = rwl_finisher(self)(L, state, &state->value, *rwl_extra(self));
     rw_value_drop(&state->value);
     return count;
 }
@@ -113,7 +113,7 @@ int rwl_wait(lua_State *L, struct rwl_state *state, struct rw_future *future, rw
 {
     struct rwl_coroutine *self = state->current;
 
-    self->extra = extra;
+    *rwl_extra(self) = extra;
     self->base.leaf = future;
     rwl_set_finisher(self, finish);
     self->phase = RWL_PHASE_AWAITING;
@@ -127,16 +127,16 @@ int rwl_suspend(lua_State *L, struct rwl_state *state, struct rw_future *future,
     struct rw_context *cx = state->cx;
     struct rw_value value;
 
-    self->extra = extra; /* polling may change it: select.c */
+    *rwl_extra(self) = extra; /* polling may change it: select.c */
     enum rw_poll poll = rw_task_await(cx, future, &value);
 
     state->current = self; /* others may have run inside it */
     state->cx = cx;
     if (poll == RW_READY) {
         rw_future_drop(future);
-        return rwl_go_on(L, state, &value, finish, self->extra);
+        return rwl_go_on(L, state, &value, finish, *rwl_extra(self));
     }
-    return rwl_wait(L, state, future, finish, self->extra);
+    return rwl_wait(L, state, future, finish, *rwl_extra(self));
 }
 
 struct rw_task *rwl_check_task(lua_State *L, struct rwl_state *state)

@@ -100,7 +100,7 @@ static int close_thread(lua_State *L)
 {
     struct closing *closing = lua_touserdata(L, 1);
     struct rwl_coroutine *self = closing->self;
-    struct rwl_state *state = self->state;
+    struct rwl_state *state = rwl_coroutine_state(self);
     struct rwl_thread first = {self->thread, self->base.base.own};
 
     rwl_push_error_object(L, state, closing->failure);
@@ -127,9 +127,9 @@ bool rwl_close_variables(struct rwl_coroutine *self, const struct rw_value *fail
 {
     struct closing closing = {.self = self, .failure = failure};
 
-    if (rwl_protect(self->state, close_thread, &closing) != 0) {
-        lua_pop(self->state->L, 1);
-        rwl_reset_thread(self->thread, self->state->L);
+    if (rwl_protect(rwl_coroutine_state(self), close_thread, &closing) != 0) {
+        lua_pop(rwl_coroutine_state(self)->L, 1);
+        rwl_reset_thread(self->thread, rwl_coroutine_state(self)->L);
     }
     *argument_count = closing.argument_count;
     return closing.argument_count > 0;

@@ -38,7 +38,8 @@ static int push_results(lua_State *L)
     struct rwl_coroutine *self = delivery->self;
 
     lua_settop(L, 0);
-    delivery->count = rwl_finisher(self)(L, self->state, &self->state->value, self->extra);
+    delivery->count =
+        rwl_finisher(self)(L, rwl_coroutine_state(self), &rwl_coroutine_state(self)->value, *rwl_extra(self));
     if (!lua_checkstack(self->thread, delivery->count + 2)) {
         return luaL_error(L, "too many results");
     }
@@ -49,7 +50,7 @@ static int push_results(lua_State *L)
 /* A plain scalar needs neither memory nor protection. */
 static inline bool push_scalar(struct rwl_coroutine *self)
 {
-    const struct rw_value *value = &self->state->value;
+    const struct rw_value *value = &rwl_coroutine_state(self)->value;
     rwl_finish *finish = rwl_finisher(self);
 
     if (finish == rwl_finish_true && value->kind == RW_KIND_NIL) {
@@ -60,17 +61,17 @@ static inline bool push_scalar(struct rwl_coroutine *self)
         (finish != rwl_finish_outcome && finish != rwl_finish_operation)) {
         return false;
     }
-    rwl_push(self->thread, self->state, value);
+    rwl_push(self->thread, rwl_coroutine_state(self), value);
     return true;
 }
 
 /* Puts the results of the await on the thread; *status tells when it must end with an error instead. */
 __attribute__((noinline)) static int deliver_protected(struct rwl_coroutine *self, int *status)
 {
-    lua_State *L = self->state->L;
+    lua_State *L = rwl_coroutine_state(self)->L;
     struct delivery delivery = {.self = self};
 
-    if (rwl_protect(self->state, push_results, &delivery) == 0) {
+    if (rwl_protect(rwl_coroutine_state(self), push_results, &delivery) == 0) {
         return delivery.count;
     }
     if (rwl_is_jit()) {
@@ -104,7 +105,7 @@ static int take_results(lua_State *L)
 
     luaL_checkstack(L, results->count + 4, "too many results");
     lua_xmove(results->self->thread, L, results->count);
-    results->value = rwl_pop_all(L, results->self->state, results->count);
+    results->value = rwl_pop_all(L, rwl_coroutine_state(results->self), results->count);
     return 0;
 }
 
@@ -114,11 +115,11 @@ static struct rw_value result_of(struct rwl_coroutine *self, int count)
     int type = count == 1 ? lua_type(self->thread, -1) : LUA_TNIL;
 
     if (count == 0 || (count == 1 && (type == LUA_TNIL || type == LUA_TBOOLEAN || type == LUA_TNUMBER))) {
-        return count == 0 ? rw_nil() : rwl_value_at(self->thread, self->state, -1);
+        return count == 0 ? rw_nil() : rwl_value_at(self->thread, rwl_coroutine_state(self), -1);
     }
-    int status = rwl_protect(self->state, take_results, &results);
+    int status = rwl_protect(rwl_coroutine_state(self), take_results, &results);
     if (status != 0) {
-        lua_pop(self->state->L, 1);
+        lua_pop(rwl_coroutine_state(self)->L, 1);
         return rw_failure(status);
     }
     return results.value;
@@ -127,10 +128,10 @@ static struct rw_value result_of(struct rwl_coroutine *self, int count)
 /* The error value is on top of the thread. */
 static struct rw_value failure_of(struct rwl_coroutine *self)
 {
-    lua_State *L = self->state->L;
+    lua_State *L = rwl_coroutine_state(self)->L;
 
     lua_xmove(self->thread, L, 1);
-    struct rw_value failure = rwl_failure_at(L, self->state, -1, self->thread);
+    struct rw_value failure = rwl_failure_at(L, rwl_coroutine_state(self), -1, self->thread);
     lua_pop(L, 1);
     return failure;
 }
@@ -171,7 +172,7 @@ static enum rwh_step end_stray(struct rwl_coroutine *self, struct rw_value *out)
 {
     static const char message[] =
         "coroutine.yield outside a coroutine of your own: a task waits by rw.sleep, rw.yield_now ...";
-    struct rwl_state *state = self->state;
+    struct rwl_state *state = rwl_coroutine_state(self);
     struct stray stray = {self, rw_error_new(RW_ERR_STATE, message, RW_ORIGIN_LUA)};
 
     if (stray.error != NULL && rwl_protect(state, describe_stray, &stray) != 0) {
@@ -189,7 +190,7 @@ static enum rwh_step end_stray(struct rwl_coroutine *self, struct rw_value *out)
 __attribute__((noinline)) static enum rwh_step settle(struct rwl_coroutine *self, int status, int results,
                                                       struct rw_value *out)
 {
-    struct rwl_state *state = self->state;
+    struct rwl_state *state = rwl_coroutine_state(self);
 
     for (;;) {
         int count;
@@ -248,7 +249,7 @@ static enum rwh_step resume(struct rwh_coroutine *base, struct rw_context *cx, s
                             struct rw_value *out)
 {
     struct rwl_coroutine *self = (struct rwl_coroutine *)base;
-    struct rwl_state *state = self->state;
+    struct rwl_state *state = rwl_coroutine_state(self);
     enum rwh_step step = RWH_PENDING;
     int status = LUA_OK;
     int count;
@@ -286,7 +287,7 @@ __attribute__((noinline)) static enum rw_poll drive(struct rwl_coroutine *self, 
 __attribute__((noinline)) static enum rw_poll settle_turn(struct rwl_coroutine *self, int status, int count,
                                                           struct rw_value *out)
 {
-    struct rwl_state *state = self->state;
+    struct rwl_state *state = rwl_coroutine_state(self);
     enum rwh_step step = settle(self, status, count, out);
 
     end_turn(state);
@@ -302,14 +303,16 @@ enum rw_poll rwl_coroutine_poll(struct rw_future *future, struct rw_context *cx,
     if (self->phase != RWL_PHASE_YIELDED || self->thread == NULL) {
         return drive(self, cx, out);
     }
-    self->state->current = self;
-    self->state->cx = cx;
+    struct rwl_state *state = rwl_coroutine_state(self);
+
+    state->current = self;
+    state->cx = cx;
     self->phase = RWL_PHASE_RUNNING;
     int count = push_true(self);
-    int status = rwl_resume(self->thread, self->state->from, count, &count);
+    int status = rwl_resume(self->thread, state->from, count, &count);
     if (status != LUA_YIELD || self->phase > RWL_PHASE_AWAITING) {
         return settle_turn(self, status, count, out);
     }
-    end_turn(self->state);
+    end_turn(rwl_coroutine_state(self));
     return RW_PENDING;
 }

@@ -26,7 +26,7 @@ void rwl_scope_drop(struct rwl_state *state, void *thing)
 
 void rwl_scopes_abandon(struct rwl_coroutine *coroutine)
 {
-    struct rwl_around *around = coroutine->around;
+    struct rwl_around *around = rwl_around(coroutine);
 
     while (around != NULL && around->scopes != NULL) {
         struct rwl_scope *record = around->scopes;
@@ -115,7 +115,7 @@ static int finish_leave(lua_State *L, struct rwl_state *state, struct rw_value *
     if (rw_scope_close(record->scope, &outcome) != 0) {
         return luaL_error(L, "scopes of one task must be left in the reverse order of entering");
     }
-    record->owner->around->scopes = record->outer;
+    rwl_around(record->owner)->scopes = record->outer;
     record->owner = NULL;
     unref_record(record);
     if (rw_is_failure(&outcome)) {
@@ -140,7 +140,7 @@ static int leave(lua_State *L)
     struct rw_value body = rw_nil();
 
     rwl_check_awaiting(L, state);
-    if (record->owner != state->current || record->owner->around->scopes != record ||
+    if (record->owner != state->current || rwl_around(record->owner)->scopes != record ||
         !rw_scope_is_open(record->scope)) {
         return luaL_error(L, "this scope is not the innermost one of the running task");
     }

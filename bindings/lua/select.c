@@ -23,7 +23,7 @@ static enum rw_poll poll_selection(struct rw_future *self, struct rw_context *cx
     enum rw_poll result = rw_poll(selection->inner, cx, out);
 
     if (result == RW_READY) {
-        selection->owner->extra = (intptr_t)rw_select_index(selection->inner);
+        *rwl_extra(selection->owner) = (intptr_t)rw_select_index(selection->inner);
     }
     return result;
 }

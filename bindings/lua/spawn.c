@@ -64,7 +64,7 @@ struct rwl_thread rwl_thread_take(lua_State *L, struct rwl_state *state)
 void rwl_coroutine_give_up_thread(struct rwl_coroutine *self)
 {
     if (self->thread != NULL) {
-        release_thread(self->state, &(struct rwl_thread){self->thread, self->base.base.own});
+        release_thread(rwl_coroutine_state(self), &(struct rwl_thread){self->thread, self->base.base.own});
         self->thread = NULL;
     }
 }
@@ -73,10 +73,17 @@ void rwl_coroutine_give_up_thread(struct rwl_coroutine *self)
 
 struct rwl_around *rwl_need_around(struct rwl_coroutine *self)
 {
-    if (self->around == NULL) {
-        self->around = calloc(1, sizeof *self->around);
+    if (!self->has_around) {
+        struct rwl_around *around = calloc(1, sizeof *around);
+
+        if (around == NULL) {
+            return NULL;
+        }
+        around->extra = self->more.extra;
+        self->more.around = around;
+        self->has_around = true;
     }
-    return self->around;
+    return self->more.around;
 }
 
 static void free_around(struct rwl_around *around)
@@ -88,14 +95,16 @@ static void free_around(struct rwl_around *around)
 /* rw.ctx: what the spawner has. */
 static bool inherit_context(struct seed *seed, const struct rwl_coroutine *from)
 {
-    if (from == NULL || from->around == NULL || from->around->context == NULL) {
+    const struct rwl_around *around = from != NULL ? rwl_around(from) : NULL;
+
+    if (around == NULL || around->context == NULL) {
         return true;
     }
     seed->around = calloc(1, sizeof *seed->around);
     if (seed->around == NULL) {
         return false;
     }
-    seed->around->context = from->around->context;
+    seed->around->context = around->context;
     seed->around->context->ref_count++;
     return true;
 }
@@ -130,9 +139,9 @@ static void plant(struct rwl_coroutine *self, struct rwl_state *state, const str
 {
     self->base.leaf = NULL;
     self->base.base.own = seed->thread.slot;
-    self->state = state;
     self->thread = seed->thread.L;
-    self->around = seed->around;
+    self->has_around = seed->around != NULL;
+    self->more.around = seed->around;
     self->phase = RWL_PHASE_NEW;
     self->is_generator = false;
     rwl_state_ref(state);
@@ -141,13 +150,13 @@ static void plant(struct rwl_coroutine *self, struct rwl_state *state, const str
 /* The end of both kinds. */
 static void uproot(struct rwl_coroutine *self)
 {
-    struct rwl_state *state = self->state;
+    struct rwl_state *state = rwl_coroutine_state(self);
 
     rwh_coroutine_drop_leaf(&self->base);
-    if (self->around != NULL) {
+    if (self->has_around) {
         rwl_scopes_abandon(self);
         rwl_frames_drop(self);
-        free_around(self->around);
+        free_around(self->more.around);
     }
     if (self->thread != NULL && (self->phase == RWL_PHASE_ENDED || self->phase == RWL_PHASE_NEW)) {
         rwl_thread_keep(state, &(struct rwl_thread){self->thread, self->base.base.own});
@@ -160,15 +169,12 @@ static void uproot(struct rwl_coroutine *self)
 
 static void drop_task(struct rw_future *future)
 {
-    struct rwl_state *state = ((struct rwl_coroutine *)future)->state;
+    struct rwl_state *state = rwl_coroutine_state((struct rwl_coroutine *)future);
 
     uproot((struct rwl_coroutine *)future);
     state->task_count--;
     rwl_state_unref(state);
 }
-
-static const struct rw_future_vtable task_vtable = {"lua", RW_FUTURE_COROUTINE, rwl_coroutine_poll, NULL,
-                                                    drop_task};
 
 struct rw_task *rwl_coroutine_spawn(lua_State *L, struct rwl_state *state, int count,
                                     const struct rw_spawn_options *options)
@@ -179,7 +185,8 @@ struct rw_task *rwl_coroutine_spawn(lua_State *L, struct rwl_state *state, int c
 
     errno = EINVAL;
     if (options == NULL || options->scope == NULL || rw_scope_is_open(options->scope)) {
-        task = rw_spawn_inline(state->loop, &task_vtable, sizeof(struct rwl_coroutine), options, &future);
+        task = rw_spawn_inline(state->loop, &state->task_kind.vtable, sizeof(struct rwl_coroutine), options,
+                               &future);
     }
     if (task == NULL) {
         drop_seed(state, &seed);
@@ -199,12 +206,11 @@ struct visiting {
 static bool visit_task(void *arg, struct rw_task *task, struct rw_future *future)
 {
     struct visiting *visiting = arg;
-    struct rwl_coroutine *coroutine = (struct rwl_coroutine *)future;
 
-    if (future->vtable != &task_vtable || coroutine->state != visiting->state) {
+    if (future->vtable != &visiting->state->task_kind.vtable) {
         return true;
     }
-    return visiting->visit(visiting->arg, task, coroutine);
+    return visiting->visit(visiting->arg, task, (struct rwl_coroutine *)future);
 }
 
 void rwl_tasks_visit(struct rwl_state *state, rwl_visit *visit, void *arg)
@@ -243,16 +249,13 @@ static void unlink_boxed(struct boxed *boxed)
 void rwl_coroutine_drop(struct rw_future *future)
 {
     struct boxed *boxed = (struct boxed *)future;
-    struct rwl_state *state = boxed->coroutine.state;
+    struct rwl_state *state = rwl_coroutine_state(&boxed->coroutine);
 
     uproot(&boxed->coroutine);
     unlink_boxed(boxed);
     free(boxed);
     rwl_state_unref(state);
 }
-
-static const struct rw_future_vtable boxed_vtable = {"lua", RW_FUTURE_COROUTINE, rwl_coroutine_poll, NULL,
-                                                     rwl_coroutine_drop};
 
 struct rwl_coroutine *rwl_coroutine_new(lua_State *L, struct rwl_state *state, int count)
 {
@@ -264,7 +267,7 @@ struct rwl_coroutine *rwl_coroutine_new(lua_State *L, struct rwl_state *state, i
         luaL_error(L, "not enough memory");
         return NULL;
     }
-    rw_future_init(&boxed->coroutine.base.base, &boxed_vtable);
+    rw_future_init(&boxed->coroutine.base.base, &state->boxed_kind.vtable);
     plant(&boxed->coroutine, state, &seed);
     boxed->link.prev = state->coroutines.prev;
     boxed->link.next = &state->coroutines;
@@ -305,7 +308,19 @@ struct rw_future *rwl_call_native(struct rwl_native *function, struct rw_value v
     return status == 0 ? &call.coroutine->base.base : rw_failed(state->loop, status);
 }
 
-/* ---- the end of the state ---- */
+/* ---- the beginning and the end of the state ---- */
+
+void rwl_coroutines_open(struct rwl_state *state)
+{
+    static const struct rw_future_vtable task = {"lua", RW_FUTURE_COROUTINE, rwl_coroutine_poll, NULL,
+                                                 drop_task};
+    static const struct rw_future_vtable boxed = {"lua", RW_FUTURE_COROUTINE, rwl_coroutine_poll, NULL,
+                                                  rwl_coroutine_drop};
+
+    state->task_kind = (struct rwl_kind){task, state};
+    state->boxed_kind = (struct rwl_kind){boxed, state};
+    state->coroutines.next = state->coroutines.prev = &state->coroutines;
+}
 
 static bool cut_off(void *arg, struct rw_task *task, struct rwl_coroutine *coroutine)
 {

@@ -247,7 +247,7 @@ static struct rwl_state *make_record(lua_State *L)
     }
     struct rwl_state *state = *holder;
     state->ref_count = 1;
-    state->coroutines.next = state->coroutines.prev = &state->coroutines;
+    rwl_coroutines_open(state);
     state->natives.next = state->natives.prev = &state->natives;
     state->boxes.next = state->boxes.prev = &state->boxes;
     state->pid = (int)getpid();

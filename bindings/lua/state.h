@@ -104,6 +104,12 @@ struct rwl_box {
     uint8_t extra; /* what a type needs beside its thing */
 };
 
+/* The functions of a coroutine, one table per state: so a coroutine finds its state without a pointer of its own. */
+struct rwl_kind {
+    struct rw_future_vtable vtable;
+    struct rwl_state *state;
+};
+
 /* ---- the record of a lua_State ---- */
 
 /* Counted: natives and coroutines that are still held elsewhere may outlive the lua_State. `L` is NULL once that is
@@ -115,6 +121,8 @@ struct rwl_state {
     struct rw_context *cx;         /* what it is polled with */
     struct rw_value value; /* the outcome of its await on the way to `finish`, or what a generator emits */
     lua_State *from;       /* who turns the loop */
+    struct rwl_kind task_kind;
+    struct rwl_kind boxed_kind;
     struct rwl_list coroutines; /* those that are no tasks */
     size_t task_count;
     struct rwl_list natives;
@@ -330,20 +338,38 @@ struct rwl_around {
     struct rwl_scope *scopes;   /* entered, innermost first */
     struct rwl_native *context; /* rw.ctx */
     struct rwl_frame *frame;    /* 5.1: protected calls in threads of their own */
+    intptr_t extra;             /* as in the coroutine, whose room this pointer takes */
 };
 
 /* A function that runs as a future, driven by host.h. There is one per task, in the task's own block, so it is kept small: what is needed
  * only while it runs is with the state, what few have is apart, and the slot of its own thread is its head's `own`. */
 struct rwl_coroutine {
-    struct rwh_coroutine base;
-    struct rwl_state *state;
+    struct rwh_coroutine base; /* its vtable is in a rwl_kind */
     lua_State *thread; /* the innermost that runs; NULL once the function has ended and its thread is gone */
-    struct rwl_around *around; /* NULL until needed */
-    intptr_t extra;            /* of the await, for its finisher */
-    int32_t finish;            /* rwl_finisher */
-    uint8_t phase;             /* enum rwl_phase */
+    union {
+        intptr_t extra; /* of the await, for its finisher */
+        struct rwl_around *around;
+    } more;         /* rwl_extra, rwl_around */
+    int32_t finish; /* rwl_finisher */
+    uint8_t phase;  /* enum rwl_phase */
+    bool has_around;
     bool is_generator;
 };
+
+static inline struct rwl_state *rwl_coroutine_state(const struct rwl_coroutine *self)
+{
+    return ((const struct rwl_kind *)self->base.base.vtable)->state;
+}
+
+static inline struct rwl_around *rwl_around(const struct rwl_coroutine *self)
+{
+    return self->has_around ? self->more.around : NULL;
+}
+
+static inline intptr_t *rwl_extra(struct rwl_coroutine *self)
+{
+    return self->has_around ? &self->more.around->extra : &self->more.extra;
+}
 
 /* The finisher is kept as its distance from one of them, which takes half the room: all are in this module. */
 static inline void rwl_set_finisher(struct rwl_coroutine *self, rwl_finish *finish)
@@ -374,6 +400,7 @@ void rwl_thread_keep(struct rwl_state *state, const struct rwl_thread *thread);
 void rwl_coroutine_give_up_thread(struct rwl_coroutine *coroutine);
 /* What is around it, made when first needed. NULL on no memory. */
 struct rwl_around *rwl_need_around(struct rwl_coroutine *coroutine);
+void rwl_coroutines_open(struct rwl_state *state);
 /* Cuts all off from a state that goes away. */
 void rwl_coroutines_close(struct rwl_state *state);
 /* The poll function of a coroutine, and the drop function of one that is no task: its vtable's, and a generator's. */

@@ -150,7 +150,7 @@ static int get_context(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
 
-    const struct rwl_around *around = state->current != NULL ? state->current->around : NULL;
+    const struct rwl_around *around = state->current != NULL ? rwl_around(state->current) : NULL;
 
     if (around == NULL || around->context == NULL) {
         lua_pushnil(L);

@@ -18,7 +18,7 @@ struct rwl_frame {
 
 void rwl_frames_drop(struct rwl_coroutine *coroutine)
 {
-    struct rwl_around *around = coroutine->around;
+    struct rwl_around *around = rwl_around(coroutine);
 
     while (around != NULL && around->frame != NULL) {
         struct rwl_frame *frame = around->frame;
@@ -36,7 +36,7 @@ struct trace {
 static int push_traced(lua_State *L)
 {
     struct trace *trace = lua_touserdata(L, 1);
-    struct rwl_box *box = rwl_push_box(L, trace->self->state, RWL_ERROR);
+    struct rwl_box *box = rwl_push_box(L, rwl_coroutine_state(trace->self), RWL_ERROR);
 
     box->thing = rw_value_error(&trace->failure);
     lua_xmove(L, trace->self->thread, 1);
@@ -46,14 +46,14 @@ static int push_traced(lua_State *L)
 /* Puts an error object in the place of the error on top of the thread. */
 static void trace_error(struct rwl_coroutine *self)
 {
-    lua_State *L = self->state->L;
+    lua_State *L = rwl_coroutine_state(self)->L;
     struct trace trace = {.self = self};
 
     lua_pushvalue(self->thread, -1);
     lua_xmove(self->thread, L, 1);
-    trace.failure = rwl_failure_at(L, self->state, -1, self->thread);
+    trace.failure = rwl_failure_at(L, rwl_coroutine_state(self), -1, self->thread);
     lua_pop(L, 1);
-    if (rwl_protect(self->state, push_traced, &trace) != 0) {
+    if (rwl_protect(rwl_coroutine_state(self), push_traced, &trace) != 0) {
         lua_pop(L, 1);
     }
     rw_value_drop(&trace.failure);
@@ -61,7 +61,8 @@ static void trace_error(struct rwl_coroutine *self)
 
 bool rwl_frame_return(struct rwl_coroutine *self, int status, int result_count, int *argument_count)
 {
-    struct rwl_frame *frame = self->around != NULL ? self->around->frame : NULL;
+    struct rwl_around *around = rwl_around(self);
+    struct rwl_frame *frame = around != NULL ? around->frame : NULL;
 
     if (frame == NULL) {
         return false;
@@ -82,7 +83,7 @@ bool rwl_frame_return(struct rwl_coroutine *self, int status, int result_count, 
     lua_xmove(self->thread, caller, result_count);
     *argument_count = result_count + 1;
     self->thread = caller;
-    self->around->frame = frame->outer;
+    around->frame = frame->outer;
     free(frame);
     return true;
 }
