@@ -80,7 +80,20 @@ c_lines = $(foreach program,$(call programs,$(1),$(2)),$(2)-$(1)/$(notdir $(prog
 
 lua_env = LUA_INIT=~LUA_PATH="lua/?.lua;lua/?/init.lua;tests/lua/?.lua;;"~LUA_CPATH="build/lua/$(1)/?.so;;"
 LUA_TESTS := $(sort $(wildcard tests/lua/test_*.lua))
-lua_lines = $(foreach abi,$(LUAS),$(foreach test,$(LUA_TESTS),lua-$(abi)/$(basename $(notdir $(test)))~|~120~|~$(call lua_env,$(abi))~$(LUA_$(abi))~$(test)))
+lua_lines = $(foreach abi,$(LUAS),$(foreach test,$(LUA_TESTS),lua-$(abi)/$(basename $(notdir $(test)))~|~120~|~$(call lua_env,$(abi))~$(LUA_$(abi))~$(test))) \
+    $(foreach abi,$(LUAS),lua-$(abi)/oom~|~120~|~$(call lua_env,$(abi))~build/release/oom/$(abi)~tests/oom/cases.lua)
+
+# The Lua binding in a program that has its memory run out.
+define oom_program
+build/$(1)/oom/$(2).o: tests/oom/run_oom.c build/config.mk
+	@mkdir -p $$(@D)
+	$$(COMPILE) $$(BASE_CFLAGS) $$(CFLAGS_$(1)) -Iinclude $$(LUA_$(2)_CFLAGS) $$(CFLAGS) -c -o $$@ $$<
+-include build/$(1)/oom/$(2).d
+
+build/$(1)/oom/$(2): build/$(1)/oom/$(2).o $$(call lua_objects,$(1),$(2)) $$(HOST_SRC:%.c=build/$(1)/%.o) build/$(1)/libropewalk.a
+	$$(LINK) -o $$@ $$(filter %.o %.a,$$^) $$(LUA_$(2)_LIBS) $$(LDFLAGS_$(1)) $$(CORE_LIBS) -lm -Wl,-E
+endef
+$(foreach abi,$(LUAS),$(foreach variant,release asan,$(eval $(call oom_program,$(variant),$(abi)))))
 
 python_env = PYTHONPATH=build/python/$(1):tests/python~PYTHONDONTWRITEBYTECODE=1~PYTHONASYNCIODEBUG=
 PYTHON_TESTS := $(sort $(wildcard tests/python/test_*.py))
@@ -155,6 +168,7 @@ asan_python_env = ASAN_OPTIONS=detect_leaks=0~PYTHONMALLOC=malloc~$(subst PYTHON
 asan_host_lines = \
     $(foreach abi,$(ASAN_LUA),$(foreach test,$(LUA_TESTS) tests/cases/run_cases.lua,lua-$(abi)-asan/$(basename $(notdir $(test)))~|~300~|~$(call asan_lua_env,$(abi))~$(LUA_$(abi))~$(test))) \
     $(foreach version,$(ASAN_PYTHON),$(foreach test,$(PYTHON_TESTS) -m~ropewalk.harness~tests/cases,python-$(version)-asan/$(basename $(notdir $(test)))~|~300~|~$(call asan_python_env,$(version))~$(PYTHON_$(version))~$(test))) \
+    $(foreach abi,$(ASAN_LUA),lua-$(abi)-asan/oom~|~300~|~$(SANITIZER_ENV)~$(call lua_env,$(abi))~build/asan/oom/$(abi)~tests/oom/cases.lua) \
     $(foreach abi,$(ASAN_LUA),$(foreach test,tests/ext/checked.lua $(call with_libpq,$(EXT_LUA_TESTS)),ext-lua-$(abi)-asan/$(basename $(notdir $(test)))~|~300~|~$(call with_server,$(test))env~ROPEWALK_CHECKED=1~$(call asan_lua_env,$(abi),build/asan/ext/lua-$(abi)/?.so;)~$(LUA_$(abi))~$(test))) \
     $(foreach version,$(ASAN_PYTHON),$(foreach test,tests/ext/checked.py $(call with_libpq,$(EXT_PYTHON_TESTS)),ext-python-$(version)-asan/$(basename $(notdir $(test)))~|~300~|~$(call with_server,$(test))env~ROPEWALK_CHECKED=1~$(call asan_python_env,$(version),build/asan/ext/python-$(version):)~$(PYTHON_$(version))~$(test)))
 
@@ -162,14 +176,14 @@ asan_host_lines = \
 
 .PHONY: built-core built-lua built-python built-cases built-ext built-sim built-san-core built-san-hosts built-tools
 built-core: $(foreach top,$(UNIT_TOPS) harness,$(call programs,checked,$(top))) $(call programs,asan,fuzz)
-built-lua: lua
+built-lua: lua $(LUAS:%=build/release/oom/%)
 built-python: python
 built-cases: $(call programs,checked,cases) $(call programs,release,cases) lua python \
     $(if $(filter-out none,$(ROPEWALK_LUA)),$(foreach version,$(PYTHONS),build/matrix/$(version)/stamp))
 built-ext: ext-modules
 built-sim: $(SIM_PROGRAM)
 built-san-core: $(foreach variant,asan tsan,$(foreach top,$(UNIT_TOPS) cases,$(call programs,$(variant),$(top))))
-built-san-hosts: $(foreach abi,$(ASAN_LUA),build/asan/lua/$(abi)/ropewalk/core.so) \
+built-san-hosts: $(ASAN_LUA:%=build/asan/oom/%) $(foreach abi,$(ASAN_LUA),build/asan/lua/$(abi)/ropewalk/core.so) \
     $(foreach version,$(ASAN_PYTHON),python-asan-$(version)) ext-asan-modules
 built-tools: all lua python
 

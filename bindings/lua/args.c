@@ -58,17 +58,35 @@ bool rwl_is_awaitable(lua_State *L, struct rwl_state *state, int index)
     }
 }
 
-/* A function becomes a task of its own, cancelled when nobody waits for it any more. */
+struct spawning {
+    struct rwl_state *state;
+    struct rw_task *task;
+};
+
+static int spawn_function(lua_State *L, void *arg)
+{
+    struct spawning *spawning = arg;
+
+    spawning->task = rwl_coroutine_spawn(L, spawning->state, 0, NULL);
+    return 0;
+}
+
+/* A function becomes a task of its own, cancelled when nobody waits for it any more. Raises nothing, since the caller may hold other
+ * futures: without memory the future says so. */
 static struct rw_future *spawn_owned(lua_State *L, struct rwl_state *state, int index)
 {
-    lua_pushvalue(L, index);
-    struct rw_task *task = rwl_coroutine_spawn(L, state, 0, NULL);
+    struct spawning spawning = {state, NULL};
 
-    if (task == NULL) {
+    (void)rwl_need_loop(L, state);
+    lua_pushvalue(L, index);
+    if (rwl_try_call(L, state, spawn_function, &spawning, 1) != 0) {
+        lua_pop(L, 1);
+    }
+    if (spawning.task == NULL) {
         return rw_failed(state->loop, RW_ERR_NOMEM);
     }
-    struct rw_future *join = rw_task_join_owned(task);
-    rw_task_unref(task);
+    struct rw_future *join = rw_task_join_owned(spawning.task);
+    rw_task_unref(spawning.task);
     return join;
 }
 

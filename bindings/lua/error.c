@@ -66,10 +66,86 @@ void rwl_push_error(lua_State *L, struct rwl_state *state, const struct rw_value
     rwl_push_error_object(L, state, value);
 }
 
+/* ---- what is taken ---- */
+
+struct attempt {
+    rwl_attempt *function;
+    void *arg;
+};
+
+static int make_attempt(lua_State *L)
+{
+    struct attempt *attempt = lua_touserdata(L, 1);
+
+    lua_remove(L, 1);
+    return attempt->function(L, attempt->arg);
+}
+
+int rwl_try_call(lua_State *L, struct rwl_state *state, rwl_attempt *function, void *arg, int count)
+{
+    struct attempt attempt = {function, arg};
+
+    if (!lua_checkstack(L, 8)) {
+        lua_pop(L, count);
+        lua_pushnil(L);
+        return RW_ERR_NOMEM;
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->attempt_ref);
+    lua_insert(L, -1 - count);
+    lua_pushlightuserdata(L, &attempt);
+    lua_insert(L, -1 - count);
+    int status = lua_pcall(L, count + 1, LUA_MULTRET, 0);
+
+    return status == LUA_OK ? 0 : status == LUA_ERRMEM ? RW_ERR_NOMEM : RW_ERR_SCRIPT;
+}
+
+struct gift {
+    struct rwl_state *state;
+    const struct rw_value *value;
+    rwl_pusher *push;
+};
+
+static int give(lua_State *L, void *arg)
+{
+    struct gift *gift = arg;
+
+    return gift->push(L, gift->state, gift->value);
+}
+
+int rwl_push_taken(lua_State *L, struct rwl_state *state, struct rw_value value, rwl_pusher *push)
+{
+    struct gift gift = {state, &value, push};
+    int top = lua_gettop(L);
+    int status = rwl_try_call(L, state, give, &gift, 0);
+
+    rw_value_drop(&value);
+    return status == 0 ? lua_gettop(L) - top : lua_error(L);
+}
+
+static int push_error(lua_State *L, struct rwl_state *state, const struct rw_value *value)
+{
+    rwl_push_error(L, state, value);
+    return 1;
+}
+
+static int push_object(lua_State *L, struct rwl_state *state, const struct rw_value *value)
+{
+    rwl_push_error_object(L, state, value);
+    return 1;
+}
+
+void rwl_push_error_taken(lua_State *L, struct rwl_state *state, struct rw_value failure)
+{
+    if (failure.as.error != NULL) {
+        (void)rwl_push_taken(L, state, failure, push_error);
+    } else {
+        rwl_push_error(L, state, &failure);
+    }
+}
+
 int rwl_raise(lua_State *L, struct rwl_state *state, struct rw_value failure)
 {
-    rwl_push_error(L, state, &failure);
-    rw_value_drop(&failure);
+    rwl_push_error_taken(L, state, failure);
     return lua_error(L);
 }
 
@@ -199,8 +275,10 @@ static int describe_raised(lua_State *L)
     struct raised *raised = lua_touserdata(L, 2);
     int type = lua_type(L, 1);
 
-    if (rwl_test_box(L, raised->state, 1, RWL_ERROR) != NULL) {
-        raised->error = rw_error_ref(((struct rwl_box *)lua_touserdata(L, 1))->thing);
+    struct rwl_box *box = rwl_test_box(L, raised->state, 1, RWL_ERROR);
+
+    if (box != NULL && box->thing != NULL) { /* it is empty when memory was short as it was made */
+        raised->error = rw_error_ref(box->thing);
         return 0;
     }
     raised->error = rw_error_new(RW_ERR_SCRIPT, push_message(L, 1), RW_ORIGIN_LUA);
@@ -339,13 +417,17 @@ static int new_error(lua_State *L)
     return 1;
 }
 
-/* The message handler of scopes and tasks: always an error object, so that the traceback is kept. */
+/* The message handler of scopes and tasks: an error object, so that the traceback is kept. Without memory for that the error
+ * stays what it was: a handler that raises would be called for what it raised. */
 static int with_traceback(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
     struct rw_value failure = rwl_failure_at(L, state, 1, L);
+    struct gift gift = {state, &failure, push_object};
 
-    rwl_push_error_object(L, state, &failure);
+    if (rwl_try_call(L, state, give, &gift, 0) != 0) {
+        lua_settop(L, 1);
+    }
     rw_value_drop(&failure);
     return 1;
 }
@@ -373,6 +455,8 @@ void rwl_open_errors(lua_State *L, struct rwl_state *state)
     };
 
     rwl_set_methods(L, state, functions);
+    lua_pushcfunction(L, make_attempt);
+    state->attempt_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushcfunction(L, describe_raised);
     state->describe_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[RWL_ERROR]);

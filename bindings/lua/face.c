@@ -6,6 +6,7 @@
 #include "lua/state.h"
 
 struct face_call {
+    int (*function)(lua_State *L, struct face_call *call);
     struct rwl_state *state;
     int index;
     int count;
@@ -15,19 +16,19 @@ struct face_call {
     void *made; /* a task, or a coroutine */
 };
 
-/* Calls function(call) with `count` values from the top of the stack as its further arguments; `results` are
- * left. */
-static int protect(lua_State *L, lua_CFunction function, struct face_call *call, int count, int results)
+static int run_call(lua_State *L, void *arg)
 {
-    if (!lua_checkstack(L, count + 8)) {
-        return RW_ERR_NOMEM;
-    }
-    lua_pushcfunction(L, function);
-    lua_insert(L, -1 - count);
-    lua_pushlightuserdata(L, call);
-    lua_insert(L, -1 - count);
-    int status = lua_pcall(L, count + 1, results, 0);
-    return status == LUA_OK ? 0 : status == LUA_ERRMEM ? RW_ERR_NOMEM : RW_ERR_SCRIPT;
+    struct face_call *call = arg;
+
+    return call->function(L, call);
+}
+
+/* Calls function(L, call) with `count` values from the top of the stack, and leaves what it gives, or what was raised. */
+static int protect(lua_State *L, int (*function)(lua_State *L, struct face_call *call),
+                   struct face_call *call, int count)
+{
+    call->function = function;
+    return rwl_try_call(L, call->state, run_call, call, count);
 }
 
 static struct rwl_state *state_for(lua_State *L)
@@ -41,23 +42,20 @@ static int fail(struct rw_value *out, int code)
     return code;
 }
 
-static int convert(lua_State *L)
+static int convert(lua_State *L, struct face_call *call)
 {
-    struct face_call *call = lua_touserdata(L, 1);
-
-    call->out = rwl_value_at(L, call->state, 2);
+    call->out = rwl_value_at(L, call->state, 1);
     return 0;
 }
 
-static int convert_portable(lua_State *L)
+static int convert_portable(lua_State *L, struct face_call *call)
 {
-    struct face_call *call = lua_touserdata(L, 1);
-
-    call->out = rwl_portable_at(L, call->state, 2, 0);
+    call->out = rwl_portable_at(L, call->state, 1, 0);
     return 0;
 }
 
-static int convert_at(lua_State *L, int index, lua_CFunction function, struct rw_value *out)
+static int convert_at(lua_State *L, int index, int (*function)(lua_State *L, struct face_call *call),
+                      struct rw_value *out)
 {
     struct face_call call = {.state = state_for(L), .out = rw_nil()};
 
@@ -65,7 +63,7 @@ static int convert_at(lua_State *L, int index, lua_CFunction function, struct rw
         return fail(out, RW_ERR_STATE);
     }
     lua_pushvalue(L, index);
-    int status = protect(L, function, &call, 1, 0);
+    int status = protect(L, function, &call, 1);
     if (status != 0) {
         *out = rwl_failure_at(L, call.state, -1, NULL);
         out->code = status == RW_ERR_NOMEM ? status : out->code;
@@ -86,10 +84,8 @@ int rwl_to_portable(lua_State *L, int index, struct rw_value *out)
     return convert_at(L, index, convert_portable, out);
 }
 
-static int push(lua_State *L)
+static int push(lua_State *L, struct face_call *call)
 {
-    struct face_call *call = lua_touserdata(L, 1);
-
     rwl_push(L, call->state, call->in);
     return 1;
 }
@@ -102,28 +98,24 @@ int rwl_push_value(lua_State *L, const struct rw_value *value)
         lua_pushnil(L);
         return RW_ERR_STATE;
     }
-    return protect(L, push, &call, 0, 1);
+    return protect(L, push, &call, 0);
 }
 
-static int make_coroutine(lua_State *L)
+static int make_coroutine(lua_State *L, struct face_call *call)
 {
-    struct face_call *call = lua_touserdata(L, 1);
-
-    call->made = rwl_coroutine_new(L, call->state, lua_gettop(L) - 2);
+    call->made = rwl_coroutine_new(L, call->state, lua_gettop(L) - 1);
     return 0;
 }
 
-static int make_task(lua_State *L)
+static int make_task(lua_State *L, struct face_call *call)
 {
-    struct face_call *call = lua_touserdata(L, 1);
-
-    call->made = rwl_coroutine_spawn(L, call->state, lua_gettop(L) - 2, call->options);
+    call->made = rwl_coroutine_spawn(L, call->state, lua_gettop(L) - 1, call->options);
     return 0;
 }
 
 /* Pops the function and its arguments and gives what `make` made of them. NULL with *failure set when it cannot be. */
-static void *make_of(lua_State *L, int nargs, lua_CFunction make, const struct rw_spawn_options *options,
-                     struct rw_value *failure)
+static void *make_of(lua_State *L, int nargs, int (*make)(lua_State *L, struct face_call *call),
+                     const struct rw_spawn_options *options, struct rw_value *failure)
 {
     struct face_call call = {.state = state_for(L), .options = options, .made = NULL};
 
@@ -132,7 +124,7 @@ static void *make_of(lua_State *L, int nargs, lua_CFunction make, const struct r
         *failure = rw_failure(RW_ERR_CLOSED);
         return NULL;
     }
-    int status = protect(L, make, &call, nargs + 1, 0);
+    int status = protect(L, make, &call, nargs + 1);
     if (status != 0) {
         *failure = rwl_failure_at(L, call.state, -1, NULL);
         lua_pop(L, 1);

@@ -180,8 +180,7 @@ static int tasks(lua_State *L)
 /* The error object that leaves rw.run: its tostring shows the traceback, since nobody else will. */
 static int raise_at_top(lua_State *L, struct rwl_state *state, struct rw_value failure)
 {
-    rwl_push_error(L, state, &failure);
-    rw_value_drop(&failure);
+    rwl_push_error_taken(L, state, failure);
     if (rwl_test_box(L, state, -1, RWL_ERROR) != NULL) {
         struct rwl_box *shown = rwl_push_box(L, state, RWL_ERROR);
         struct rwl_box *box = lua_touserdata(L, -2);
@@ -192,15 +191,28 @@ static int raise_at_top(lua_State *L, struct rwl_state *state, struct rw_value f
     return lua_error(L);
 }
 
-static struct rw_value deadlock(lua_State *L, struct rwl_state *state)
+struct report {
+    struct rwl_state *state;
+    struct rw_error *error;
+};
+
+static int add_tasks(lua_State *L)
+{
+    struct report *report = lua_touserdata(L, 1);
+
+    push_dump(L, report->state);
+    (void)rw_error_append_traceback(report->error, lua_tostring(L, -1));
+    return 0;
+}
+
+static struct rw_value deadlock(struct rwl_state *state)
 {
     struct rw_error *error = rw_error_new(RW_ERR_DEADLOCK, NULL, RW_ORIGIN_LUA);
+    struct report report = {state, error};
 
-    push_dump(L, state);
-    if (error != NULL) {
-        (void)rw_error_append_traceback(error, lua_tostring(L, -1));
+    if (error != NULL && rwl_protect(state, add_tasks, &report) != 0) {
+        lua_pop(state->L, 1);
     }
-    lua_pop(L, 1);
     if (error != NULL && rw_is_failure(&state->first_unhandled)) {
         struct rw_error *cause = rw_value_error(&state->first_unhandled);
 
@@ -235,7 +247,7 @@ static int run(lua_State *L)
     int status = rw_block_on(loop, rw_task_join(task), &value);
     if (status != 0) {
         rw_value_drop(&value);
-        value = status == RW_ERR_DEADLOCK ? deadlock(L, state) : rw_failure(status);
+        value = status == RW_ERR_DEADLOCK ? deadlock(state) : rw_failure(status);
     }
     rw_task_mark_seen(task);
     rw_task_unref(task);
@@ -253,9 +265,7 @@ static int run(lua_State *L)
         return raise_at_top(L, state, value);
     }
     lua_settop(L, 0);
-    int count = rwl_push_all(L, state, &value);
-    rw_value_drop(&value);
-    return count;
+    return rwl_push_taken(L, state, value, rwl_push_all);
 }
 
 /* ---- guest mode ---- */

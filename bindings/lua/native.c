@@ -17,15 +17,24 @@ static struct rwl_native *native_of(struct rw_native *head)
 
 struct rwl_native *rwl_native_new(lua_State *L, struct rwl_state *state, bool pack)
 {
-    struct rwl_native *native;
-    uint32_t slot = rwl_slot_take(L, state);
+    struct rwl_native *native = rwl_native_try(L, state, pack);
 
-    native = malloc(sizeof *native);
     if (native == NULL) {
-        rwl_slot_release(state, slot);
         luaL_error(L, "not enough memory");
+    }
+    return native;
+}
+
+struct rwl_native *rwl_native_try(lua_State *L, struct rwl_state *state, bool pack)
+{
+    struct rwl_native *native = rwl_slot_reserve(L, state) ? malloc(sizeof *native) : NULL;
+
+    if (native == NULL) {
+        lua_pop(L, 1);
         return NULL;
     }
+    uint32_t slot = rwl_slot_take(L, state);
+
     native->head.vtable = &rwl_native_vtable;
     native->head.host = state;
     native->state = state;

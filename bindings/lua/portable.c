@@ -154,7 +154,9 @@ struct rw_value rwl_portable_at(lua_State *L, struct rwl_state *state, int index
         return rw_failure_format(RW_ERR_LIMIT,
                                  "a table that is nested too deeply, or contains itself, cannot be copied");
     }
-    luaL_checkstack(L, 12, "too deep");
+    if (!lua_checkstack(L, 12)) {
+        return rw_failure_format(RW_ERR_LIMIT, "the Lua stack is too deep to copy a table");
+    }
     if (depth < 0) {
         return copy_pack(L, state, index);
     }
@@ -176,6 +178,16 @@ struct rw_value rwl_portable_at(lua_State *L, struct rwl_state *state, int index
     }
     rw_value_drop(&value);
     return refuse(L, index);
+}
+
+void rwl_keep_marks(lua_State *L)
+{
+    static const char *const names[] = {"ropewalk.kind", "ropewalk.string", "n"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        lua_pushstring(L, names[i]);
+        (void)luaL_ref(L, LUA_REGISTRYINDEX); /* for as long as the state */
+    }
 }
 
 void rwl_mark(lua_State *L, const char *mark)

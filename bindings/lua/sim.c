@@ -11,6 +11,45 @@ static struct rw_value read_options(void *options, const struct rw_value *map)
     return rw_sim_options_read(options, map);
 }
 
+/* Descriptors that are still open when what nobody can reach has been collected. */
+static size_t count_open(lua_State *L, struct rwl_state *state)
+{
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    for (int turns = 0; turns < 4 && !rw_loop_is_idle(state->loop); turns++) {
+        (void)rw_loop_turn(state->loop, 0, 0);
+    }
+    return rw_sim_fd_count(state->sim);
+}
+
+/* How many descriptors the program left open in it. */
+static size_t end_simulation(lua_State *L, struct rwl_state *state)
+{
+    state->from = L;
+    rwl_end_tasks(state);
+    state->from = state->L;
+    size_t open_count = count_open(L, state);
+    rwl_boxes_close(state, false);
+    rw_loop_free(state->loop);
+    rw_sim_free(state->sim);
+    rw_value_drop(&state->first_unhandled);
+    state->sim = NULL;
+    state->loop = state->outer_loop;
+    return open_count;
+}
+
+/* sim_end(): how many descriptors the program left open in the simulation. */
+static int end(lua_State *L)
+{
+    struct rwl_state *state = rwl_state(L);
+
+    if (state->sim == NULL || rw_loop_is_running(state->loop)) {
+        return luaL_error(L, "no simulation that could end");
+    }
+    lua_pushinteger(L, (lua_Integer)end_simulation(L, state));
+    return 1;
+}
+
 /* sim_begin(options): the simulation. */
 static int begin(lua_State *L)
 {
@@ -21,6 +60,9 @@ static int begin(lua_State *L)
     if (!lua_isnil(L, 1)) {
         luaL_checktype(L, 1, LUA_TTABLE);
         rwl_read_options(L, state, 1, read_options, &options);
+    }
+    if (state->sim != NULL && state->current == NULL && !rw_loop_is_running(state->loop)) {
+        end_simulation(L, state); /* one that could not be ended: memory was short */
     }
     if (state->sim != NULL || state->current != NULL ||
         (state->loop != NULL && rw_loop_is_running(state->loop))) {
@@ -39,38 +81,6 @@ static int begin(lua_State *L)
     state->loop = loop;
     rwl_watch_unhandled(state);
     box->thing = sim;
-    return 1;
-}
-
-/* Descriptors that are still open when what nobody can reach has been collected. */
-static size_t count_open(lua_State *L, struct rwl_state *state)
-{
-    lua_gc(L, LUA_GCCOLLECT, 0);
-    lua_gc(L, LUA_GCCOLLECT, 0);
-    for (int turns = 0; turns < 4 && !rw_loop_is_idle(state->loop); turns++) {
-        (void)rw_loop_turn(state->loop, 0, 0);
-    }
-    return rw_sim_fd_count(state->sim);
-}
-
-/* sim_end(): how many descriptors the program left open in the simulation. */
-static int end(lua_State *L)
-{
-    struct rwl_state *state = rwl_state(L);
-
-    if (state->sim == NULL || rw_loop_is_running(state->loop)) {
-        return luaL_error(L, "no simulation that could end");
-    }
-    state->from = L;
-    rwl_end_tasks(state);
-    state->from = state->L;
-    lua_pushinteger(L, (lua_Integer)count_open(L, state));
-    rwl_boxes_close(state, false);
-    rw_loop_free(state->loop);
-    rw_sim_free(state->sim);
-    rw_value_drop(&state->first_unhandled);
-    state->sim = NULL;
-    state->loop = state->outer_loop;
     return 1;
 }
 

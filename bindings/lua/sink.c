@@ -6,10 +6,9 @@
  * sink that was given to forward has no second user. */
 #include "lua/state.h"
 
-static int push_sink(lua_State *L, struct rwl_state *state, struct rw_sink *sink)
+/* The box is there before the sink is made: nothing is lost when Lua has no memory for it. */
+static int fill(lua_State *L, struct rwl_box *box, struct rw_sink *sink)
 {
-    struct rwl_box *box = rwl_push_box(L, state, RWL_SINK);
-
     box->thing = sink;
     return sink != NULL ? 1 : luaL_error(L, "not enough memory");
 }
@@ -19,14 +18,19 @@ int rwl_sink_of_sender(lua_State *L)
     struct rwl_state *state = rwl_state(L);
     struct rw_sender *sender = rwl_check(L, state, 1, RWL_SENDER);
 
-    return push_sink(L, state, rw_sink_of_channel(rwl_need_loop(L, state), sender));
+    struct rwl_box *box = rwl_push_box(L, state, RWL_SINK);
+
+    return fill(L, box, rw_sink_of_channel(rwl_need_loop(L, state), sender));
 }
 
 int rwl_sink_of_socket(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
 
-    return push_sink(L, state, rw_socket_sink(rwl_check(L, state, 1, RWL_SOCKET)));
+    struct rw_socket *socket = rwl_check(L, state, 1, RWL_SOCKET);
+    struct rwl_box *box = rwl_push_box(L, state, RWL_SINK);
+
+    return fill(L, box, rw_socket_sink(socket));
 }
 
 /* sink(tx) or sink(socket) */

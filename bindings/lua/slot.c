@@ -38,6 +38,24 @@ uint32_t rwl_slot_take(lua_State *L, struct rwl_state *state)
     return slot;
 }
 
+static int add_free_slot(lua_State *L, void *arg)
+{
+    struct rwl_state *state = arg;
+
+    lua_pushboolean(L, 1);
+    rwl_slot_release(state, rwl_slot_take(L, state));
+    return 0;
+}
+
+bool rwl_slot_reserve(lua_State *L, struct rwl_state *state)
+{
+    if (state->free_slot != 0 || rwl_try_call(L, state, add_free_slot, state, 0) == 0) {
+        return true;
+    }
+    lua_pop(L, 1);
+    return false;
+}
+
 void rwl_slot_push(lua_State *L, const struct rwl_state *state, uint32_t slot)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->slots_ref);

@@ -290,6 +290,7 @@ static struct rwl_state *open_state(lua_State *L)
     rwl_open_values(L, state);
     rwl_open_errors(L, state);
     make_main(L, state);
+    rwl_keep_marks(L);
     rwl_open_closing(L, state);
     lua_pushstring(L, rw_version());
     lua_setfield(L, -2, "VERSION");

@@ -146,6 +146,7 @@ struct rwl_state {
     struct rw_sim *sim;
     struct rw_loop *outer_loop; /* the loop in whose place the simulation runs */
     int cancelled_ref;
+    int attempt_ref;  /* rwl_try_call's, made beforehand like the next */
     int describe_ref; /* what describes a raised value, made beforehand: it is needed when memory is short */
     int self_ref;     /* the userdata that points here */
     int main_ref;     /* 5.1: the function at the root of a task that is a C function; 5.4: closing.c's */
@@ -231,6 +232,8 @@ void *rwl_raise_marker(void);
 void rwl_slots_open(lua_State *L, struct rwl_state *state); /* raises */
 /* Anchors the value on top of the stack, which it pops. Raises. */
 uint32_t rwl_slot_take(lua_State *L, struct rwl_state *state);
+/* Sees to it that the next take does not raise; false when there is no memory for that. */
+bool rwl_slot_reserve(lua_State *L, struct rwl_state *state);
 void rwl_slot_push(lua_State *L, const struct rwl_state *state, uint32_t slot);
 void rwl_slot_release(struct rwl_state *state, uint32_t slot);
 
@@ -249,6 +252,8 @@ extern const struct rw_native_vtable rwl_native_vtable;
 
 /* A native for the value on top of the stack, which it pops. Raises. */
 struct rwl_native *rwl_native_new(lua_State *L, struct rwl_state *state, bool pack);
+/* The same, without a raise: NULL on no memory. */
+struct rwl_native *rwl_native_try(lua_State *L, struct rwl_state *state, bool pack);
 /* The native inside a value if it belongs to this state, else NULL. */
 struct rwl_native *rwl_native_of(const struct rw_value *value, const struct rwl_state *state);
 void rwl_native_push(lua_State *L, const struct rwl_native *native);
@@ -278,12 +283,23 @@ struct rw_value rwl_pop_all(lua_State *L, struct rwl_state *state, int count);
 void rwl_open_values(lua_State *L,
                      struct rwl_state *state); /* rw.null, list, map, bytes, text into the module table */
 void rwl_push_string(lua_State *L, const struct rw_value *value);
+/* Keeps the names of the marks in memory, so that looking for them needs none. Raises. */
+void rwl_keep_marks(lua_State *L);
 void rwl_mark(lua_State *L, const char *mark); /* sets the "list" or "map" metatable of the table on top */
 
 /* ---- errors ---- */
 
 /* The error object of a failure or error value (a value that Lua raised itself comes back as it was). Raises. */
 void rwl_push_error(lua_State *L, struct rwl_state *state, const struct rw_value *error);
+/* The same, of a failure that is taken, also by a raise for want of memory. */
+void rwl_push_error_taken(lua_State *L, struct rwl_state *state, struct rw_value failure);
+/* Calls function(L, arg) in protected mode, on L itself, with the `count` values on top, which are taken: 0 with its results
+ * pushed, RW_ERR_NOMEM or RW_ERR_SCRIPT with what was raised. Needs no memory of its own. */
+typedef int rwl_attempt(lua_State *L, void *arg);
+int rwl_try_call(lua_State *L, struct rwl_state *state, rwl_attempt *function, void *arg, int count);
+/* What `push` makes of a value that is taken, also when that raises; gives how many it pushed. Raises. */
+typedef int rwl_pusher(lua_State *L, struct rwl_state *state, const struct rw_value *value);
+int rwl_push_taken(lua_State *L, struct rwl_state *state, struct rw_value value, rwl_pusher *push);
 /* Always an error object. Raises. */
 void rwl_push_error_object(lua_State *L, struct rwl_state *state, const struct rw_value *error);
 /* What the value at `index`, raised in `thread`, is as a failure; with that thread's traceback when it has none

@@ -92,6 +92,7 @@ int rwl_stream_of_receiver(lua_State *L)
 
 static int stream_of_table(lua_State *L, struct rwl_state *state)
 {
+    struct rw_loop *loop = rwl_need_loop(L, state);
     struct rwl_box *box = push_empty(L, state);
     struct rw_list *list = rw_list_new(lua_rawlen(L, 1));
     int count = (int)lua_rawlen(L, 1);
@@ -99,14 +100,13 @@ static int stream_of_table(lua_State *L, struct rwl_state *state)
 
     for (int i = 1; status == 0 && i <= count; i++) {
         lua_rawgeti(L, 1, i);
-        status = rw_list_push(list, rwl_value_at(L, state, -1));
+        struct rw_value item = rwl_value_at(L, state, -1);
+        status = rw_is_failure(&item) ? RW_ERR_NOMEM : rw_list_push(list, item);
         lua_pop(L, 1);
     }
-    if (status != 0) {
-        return luaL_error(L, "not enough memory");
-    }
-    struct rw_value value = rw_value_of_list(list);
-    struct rw_stream *stream = rw_stream_of_list(rwl_need_loop(L, state), value.as.list);
+    struct rw_value value = list != NULL ? rw_value_of_list(list) : rw_nil();
+    struct rw_stream *stream = status == 0 ? rw_stream_of_list(loop, list) : NULL;
+
     rw_value_drop(&value);
     return fill(L, box, stream);
 }

@@ -67,8 +67,9 @@ static struct rw_value wrapped_at(lua_State *L, int index)
 static struct rw_value native_at(lua_State *L, struct rwl_state *state, int index)
 {
     lua_pushvalue(L, index);
-    struct rwl_native *native = rwl_native_new(L, state, false);
-    return rw_value_of_native(&native->head);
+    struct rwl_native *native = rwl_native_try(L, state, false);
+
+    return native != NULL ? rw_value_of_native(&native->head) : rw_failure(RW_ERR_NOMEM);
 }
 
 static struct rw_value userdata_at(lua_State *L, struct rwl_state *state, int index)
