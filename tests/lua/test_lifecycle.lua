@@ -221,7 +221,7 @@ program("an object is told by what it is, not by where it lies", "true", [[
   print(refused)
 ]])
 
-program("an object whose finalizer has run is closed, also for other finalizers", "this sender is closed\ntrue", [[
+program("an object whose finalizer has run is closed for others too", "this sender is closed\ntrue", [[
   local said, try_send
   local function make()
     local holder, tx

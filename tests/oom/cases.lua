@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- cases.lua - what run_oom does with ever less memory: returns the cases, and a function that tells what is alive.
+-- cases.lua - what run_oom does with ever less memory: the cases, and a function that tells what is alive.
 --
--- Each case is short and uses one part of the library in the usual way. It may raise; it must leave nothing behind.
+-- Each case uses one part of the library in the usual way. It may raise; it must leave nothing behind.
 
 local rw = require "ropewalk"
 
@@ -132,7 +132,8 @@ case("a select commits one arm", function()
   local tx, rx = rw.channel(1)
   local full = rw.channel(1)
   full:send(1)
-  use(rw.select({ rx, "receive" }, { full, "send", { 2 } }, { rw.spawn(rw.yield_now), "await" }, { timeout = 0.001 }))
+  local task = rw.spawn(rw.yield_now)
+  use(rw.select({ rx, "receive" }, { full, "send", { 2 } }, { task, "await" }, { timeout = 0.001 }))
   tx:send { 1 }
   use(rw.select({ full, "send", { 2 } }, { rx, "receive" }))
 end)
