@@ -197,12 +197,13 @@ def print_tools(entries: list[str]) -> int:
 
 
 def version_of(path: str) -> str:
-    """The first line of what ``-v`` or ``--version`` answers."""
-    flag = "-v" if re.search(r"lua", os.path.basename(path)) else "--version"
+    """The first line of what ``-v``, ``-version`` or ``--version`` answers."""
+    base = os.path.basename(path)
+    flag = "-v" if "lua" in base else "-version" if base.startswith("swig") else "--version"
     if shutil.which(path) is None:
         return "?"
     answer = subprocess.run([path, flag], capture_output=True, text=True, check=False)
-    lines = (answer.stdout or answer.stderr).splitlines()
+    lines = (answer.stdout or answer.stderr).strip().splitlines()
     return lines[0].split("  ")[0] if lines else "?"
 
 

@@ -41,8 +41,6 @@ int64_t rwl_check_integer(lua_State *L, int index, int64_t least, int64_t most)
 
 bool rwl_is_awaitable(lua_State *L, struct rwl_state *state, int index)
 {
-    struct rwl_box *box = lua_touserdata(L, index);
-
     if (lua_isfunction(L, index)) {
         return true;
     }
@@ -50,9 +48,9 @@ bool rwl_is_awaitable(lua_State *L, struct rwl_state *state, int index)
     case RWL_TASK:
     case RWL_PROMISE:
     case RWL_FUTURE:
-        return box->thing != NULL;
+        return rwl_box_at(L, index)->thing != NULL;
     case RWL_FOREIGN:
-        return box->thing != NULL && state->awaiter != NULL;
+        return rwl_box_at(L, index)->thing != NULL && state->awaiter != NULL;
     default:
         return false;
     }
@@ -92,7 +90,6 @@ static struct rw_future *spawn_owned(lua_State *L, struct rwl_state *state, int 
 
 struct rw_future *rwl_check_future(lua_State *L, struct rwl_state *state, int index)
 {
-    struct rwl_box *box = lua_touserdata(L, index);
     struct rw_future *future = NULL;
 
     if (!rwl_is_awaitable(L, state, index)) {
@@ -106,6 +103,7 @@ struct rw_future *rwl_check_future(lua_State *L, struct rwl_state *state, int in
     if (lua_isfunction(L, index)) {
         return spawn_owned(L, state, index);
     }
+    struct rwl_box *box = rwl_box_at(L, index);
     switch (rwl_type_of(L, state, index)) {
     case RWL_TASK:
         return rw_task_join(box->thing);

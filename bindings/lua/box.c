@@ -1,141 +1,28 @@
 /* SPDX-License-Identifier: MIT
  *
- * box.c - the userdata types: one table of what they are, and how a box is pushed, recognised and ended.
+ * box.c - boxes: how they are pushed, recognised and ended. What there is of them says types.c.
  *
  * A box holds one reference to a counted thing of the core; closing it, collecting it and leaving a <close> block
  * all end that reference once. A type is told by the address of its metatable, which stays anchored in the registry
  * as long as the state lives; boxes used lately are known by their own address, so that a method asks Lua once and not five
- * times. Boxes are listed in the state's record, so that the end of a loop can empty those
- * that are left. Invariant: `thing` is NULL exactly when the reference is gone.
+ * times. Boxes are listed in the state's record, so that the end of a loop can empty those that are left; and they lie in memory
+ * of our own, since Lua drops a finalizer for whose call it has no memory, and the userdata all the same. Invariant: `thing` is
+ * NULL exactly when the reference is gone.
  *
  * Handles that come back from elsewhere are looked up in a weak table by the address of their object, so that one
  * object is one userdata. The entry goes before the box's finalizer runs; one whose box was emptied meanwhile (a
  * task let go of, the end of a simulation) does not count, since its address may be another object's by then. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "lua/state.h"
 
-#define AS_HANDLE(type)                                                                                      \
-    static struct rw_object *type##_object(void *thing)                                                      \
-    {                                                                                                        \
-        return rw_##type##_object(thing);                                                                    \
-    }                                                                                                        \
-    static void *type##_of(const struct rw_value *value)                                                     \
-    {                                                                                                        \
-        return rw_##type##_of(value);                                                                        \
-    }                                                                                                        \
-    static void *type##_ref(void *thing)                                                                     \
-    {                                                                                                        \
-        return rw_##type##_ref(thing);                                                                       \
-    }
-#define DROP(type)                                                                                           \
-    static void type##_drop(struct rwl_state *state, void *thing)                                            \
-    {                                                                                                        \
-        (void)state;                                                                                         \
-        rw_##type##_unref(thing);                                                                            \
-    }
-
-AS_HANDLE(task)
-AS_HANDLE(promise)
-AS_HANDLE(sender)
-AS_HANDLE(receiver)
-AS_HANDLE(stream)
-AS_HANDLE(socket)
-DROP(task)
-DROP(abort_handle)
-DROP(sender)
-DROP(receiver)
-DROP(oneshot)
-DROP(broadcast)
-DROP(broadcast_receiver)
-DROP(watch_cell)
-DROP(watch_receiver)
-DROP(semaphore)
-DROP(notify)
-DROP(stream)
-DROP(sink)
-DROP(socket)
-DROP(listener)
-DROP(pool)
-DROP(handle)
-DROP(error)
-
-static void promise_drop(struct rwl_state *state, void *thing)
-{
-    (void)state;
-    rw_promise_unref(thing);
-}
-
-static void future_drop(struct rwl_state *state, void *thing)
-{
-    (void)state;
-    rw_future_drop(thing);
-}
-
-static void permit_drop(struct rwl_state *state, void *thing)
-{
-    (void)state;
-    rw_permit_release(rw_permit_of(&(struct rw_value){.kind = RW_KIND_HANDLE, .as.handle = thing}));
-    rw_object_unref(thing);
-}
-
-static void leave_alone(struct rwl_state *state, void *thing)
-{
-    (void)state;
-    (void)thing;
-}
-
-static void join_set_drop(struct rwl_state *state, void *thing)
-{
-    (void)state;
-    rw_join_set_free(thing);
-}
-
-static void foreign_drop(struct rwl_state *state, void *thing)
-{
-    struct rw_native *native = thing;
-
-    (void)state;
-    native->vtable->drop(native);
-}
-
-#define HANDLE_OF(type) type##_drop, type##_object, type##_of, type##_ref
-
-const struct rwl_type rwl_types[RWL_TYPE_COUNT] = {
-    [RWL_TASK] = {"task", rwl_task_methods, HANDLE_OF(task), false},
-    [RWL_ABORT_HANDLE] = {"abort handle", rwl_abort_methods, abort_handle_drop, NULL, NULL, NULL, false},
-    [RWL_SCOPE] = {"scope", rwl_scope_methods, rwl_scope_drop, NULL, NULL, NULL, false},
-    [RWL_PROMISE] = {"promise", rwl_promise_methods, HANDLE_OF(promise), false},
-    [RWL_FUTURE] = {"future", rwl_future_methods, future_drop, NULL, NULL, NULL, false},
-    [RWL_SENDER] = {"sender", rwl_sender_methods, HANDLE_OF(sender), true},
-    [RWL_RECEIVER] = {"receiver", rwl_receiver_methods, HANDLE_OF(receiver), true},
-    [RWL_PERMIT] = {"permit", rwl_permit_methods, permit_drop, NULL, NULL, NULL, true},
-    [RWL_ONESHOT_SENDER] = {"oneshot sender", rwl_oneshot_methods, oneshot_drop, NULL, NULL, NULL, true},
-    [RWL_BROADCAST] = {"broadcast", rwl_broadcast_methods, broadcast_drop, NULL, NULL, NULL, true},
-    [RWL_BROADCAST_RECEIVER] = {"broadcast receiver", rwl_broadcast_receiver_methods, broadcast_receiver_drop,
-                                NULL, NULL, NULL, true},
-    [RWL_WATCH] = {"watch", rwl_watch_methods, watch_cell_drop, NULL, NULL, NULL, true},
-    [RWL_WATCH_RECEIVER] = {"watch receiver", rwl_watch_receiver_methods, watch_receiver_drop, NULL, NULL,
-                            NULL, true},
-    [RWL_SEMAPHORE] = {"semaphore", rwl_semaphore_methods, semaphore_drop, NULL, NULL, NULL, false},
-    [RWL_NOTIFY] = {"notify", rwl_notify_methods, notify_drop, NULL, NULL, NULL, false},
-    [RWL_STREAM] = {"stream", rwl_stream_methods, HANDLE_OF(stream), true},
-    [RWL_SINK] = {"sink", rwl_sink_methods, sink_drop, NULL, NULL, NULL, false},
-    [RWL_SOCKET] = {"socket", rwl_socket_methods, HANDLE_OF(socket), true},
-    [RWL_LISTENER] = {"listener", rwl_listener_methods, listener_drop, NULL, NULL, NULL, true},
-    [RWL_POOL] = {"pool", rwl_pool_methods, pool_drop, NULL, NULL, NULL, false},
-    [RWL_HANDLE] = {"handle", rwl_handle_methods, handle_drop, NULL, NULL, NULL, true},
-    [RWL_LOOP] = {"loop", rwl_loop_methods, leave_alone, NULL, NULL, NULL, false},
-    [RWL_SIM] = {"sim", rwl_sim_methods, leave_alone, NULL, NULL, NULL, false},
-    [RWL_JOIN_SET] = {"join set", rwl_join_set_methods, join_set_drop, NULL, NULL, NULL, true},
-    [RWL_ERROR] = {"error", rwl_error_methods, error_drop, NULL, NULL, NULL, false},
-    [RWL_INT64] = {"int64", rwl_int64_methods, leave_alone, NULL, NULL, NULL, false, rwl_int64_metamethods},
-    [RWL_BUFFER] = {"buffer", rwl_buffer_methods, rwl_buffer_drop, NULL, NULL, NULL, false,
-                    rwl_buffer_metamethods},
-    [RWL_FOREIGN] = {"foreign value", NULL, foreign_drop, NULL, NULL, NULL, false},
-};
-
 static const char handles_key;
+
+static struct rwl_box *box_at(struct rwl_list *link)
+{
+    return (struct rwl_box *)((char *)link - offsetof(struct rwl_box, in.link));
+}
 
 static void unlink_box(struct rwl_box *box)
 {
@@ -155,33 +42,71 @@ static void empty_box(struct rwl_state *state, struct rwl_box *box)
     }
 }
 
-/* The two places, the later use first, for boxes used lately: their address is that of no other userdata until their finalizer has
- * run. */
-static inline struct rwl_box **known_at(struct rwl_state *state, const struct rwl_box *box)
+/* The two places, the later use first, for boxes used lately: the address of their userdata is that of no other one until their finalizer
+ * has run. */
+static inline struct rwl_box **known_at(struct rwl_state *state, const void *userdata)
 {
-    uint64_t spread = (uint64_t)(uintptr_t)box * UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t spread = (uint64_t)(uintptr_t)userdata * UINT64_C(0x9E3779B97F4A7C15);
 
     return state->known_boxes[spread >> 32 & (RWL_KNOWN_BOXES - 1)];
 }
 
 static void forget(struct rwl_state *state, const struct rwl_box *box)
 {
-    struct rwl_box **known = known_at(state, box);
+    struct rwl_box **known = known_at(state, box->userdata);
 
     known[0] = known[0] != box ? known[0] : NULL;
     known[1] = known[1] != box ? known[1] : NULL;
 }
 
-/* The finalizer of all types. */
+/* Where a userdata leads whose finalizer has run: others may still hold it. Never written to. */
+static struct rwl_box closed;
+
+static struct rwl_box *take_free(struct rwl_state *state)
+{
+    struct rwl_box *box = state->free_boxes;
+
+    if (box == NULL) {
+        return malloc(sizeof *box);
+    }
+    state->free_boxes = box->thing;
+    return box;
+}
+
+static void give_back(struct rwl_state *state, struct rwl_box *box)
+{
+    box->thing = state->free_boxes;
+    state->free_boxes = box;
+}
+
+void rwl_boxes_free(struct rwl_state *state)
+{
+    while (state->boxes.next != &state->boxes) {
+        struct rwl_box *box = box_at(state->boxes.next);
+
+        unlink_box(box);
+        give_back(state, box);
+    }
+    while (state->free_boxes != NULL) {
+        free(take_free(state));
+    }
+}
+
+/* The finalizer of all types. Lua may never call it, for want of memory: then the box stays until the loop or the state ends. */
 static int collect(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rwl_box *box = lua_touserdata(L, 1);
+    struct rwl_box **held = lua_touserdata(L, 1);
+    struct rwl_box *box = held != NULL ? *held : NULL;
 
     if (box != NULL) {
-        forget(state, box);
-        unlink_box(box);
-        empty_box(state, box);
+        *held = &closed;
+        if (box != &closed) {
+            forget(state, box);
+            unlink_box(box);
+            empty_box(state, box);
+            give_back(state, box);
+        }
     }
     return 0;
 }
@@ -191,7 +116,7 @@ void rwl_boxes_close(struct rwl_state *state, bool all)
     struct rwl_list *next;
 
     for (struct rwl_list *node = state->boxes.next; node != &state->boxes; node = next) {
-        struct rwl_box *box = (struct rwl_box *)((char *)node - offsetof(struct rwl_box, in.link));
+        struct rwl_box *box = box_at(node);
 
         next = node->next;
         if (all || (box->type != RWL_ERROR && box->type != RWL_POOL && box->type != RWL_FOREIGN &&
@@ -200,15 +125,33 @@ void rwl_boxes_close(struct rwl_state *state, bool all)
             next = node->next; /* what was dropped may have emptied others, not removed them */
         }
     }
-    while (all && state->boxes.next != &state->boxes) {
-        unlink_box((struct rwl_box *)((char *)state->boxes.next - offsetof(struct rwl_box, in.link)));
+}
+
+static __attribute__((noinline)) struct rwl_box *recognise(lua_State *L, struct rwl_state *state, int index,
+                                                           enum rwl_type_id type)
+{
+    if (lua_touserdata(L, index) == NULL || !lua_getmetatable(L, index)) {
+        return NULL;
     }
+    const void *metatable = lua_topointer(L, -1);
+    lua_pop(L, 1);
+    if (metatable != state->metatables[type]) {
+        return NULL;
+    }
+    struct rwl_box *box = rwl_box_at(L, index);
+    if (type != RWL_INT64 && box->thing != NULL) { /* else there is no finalizer, or it may have run */
+        struct rwl_box **known = known_at(state, box->userdata);
+
+        known[1] = known[0];
+        known[0] = box;
+    }
+    return box;
 }
 
 static int describe(lua_State *L)
 {
-    struct rwl_box *box = lua_touserdata(L, 1);
     const struct rwl_type *type = lua_touserdata(L, lua_upvalueindex(2));
+    struct rwl_box *box = recognise(L, rwl_state(L), 1, (enum rwl_type_id)(type - rwl_types));
 
     if (box == NULL || box->thing == NULL) {
         lua_pushfstring(L, "ropewalk %s (closed)", type->name);
@@ -221,12 +164,17 @@ static int describe(lua_State *L)
 static int same_thing(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rwl_box *a = lua_touserdata(L, 1);
-    struct rwl_box *b = lua_touserdata(L, 2);
+    enum rwl_type_id type = rwl_type_of(L, state, 1);
+    bool same = type != RWL_TYPE_COUNT && type == rwl_type_of(L, state, 2);
 
-    bool same =
-        rwl_type_of(L, state, 1) == rwl_type_of(L, state, 2) && a->thing == b->thing && a->extra == b->extra;
-    lua_pushboolean(L, same && (a->type != RWL_INT64 || a->in.integer == b->in.integer));
+    if (same) {
+        const struct rwl_box *a = rwl_box_at(L, 1);
+        const struct rwl_box *b = rwl_box_at(L, 2);
+
+        same = a->thing == b->thing && a->extra == b->extra &&
+               (type != RWL_INT64 || a->in.integer == b->in.integer);
+    }
+    lua_pushboolean(L, same);
     return 1;
 }
 
@@ -285,8 +233,20 @@ void rwl_make_metatables(lua_State *L, struct rwl_state *state)
 
 struct rwl_box *rwl_push_box(lua_State *L, struct rwl_state *state, enum rwl_type_id type)
 {
-    struct rwl_box *box = rwl_new_userdata(L, sizeof *box);
+    struct integer_userdata {
+        struct rwl_box *box;
+        struct rwl_box integer;
+    };
+    struct rwl_box **held =
+        rwl_new_userdata(L, type == RWL_INT64 ? sizeof(struct integer_userdata) : sizeof *held);
+    struct rwl_box *box = type == RWL_INT64 ? &((struct integer_userdata *)held)->integer : take_free(state);
 
+    if (box == NULL) {
+        luaL_error(L, "not enough memory");
+        return NULL;
+    }
+    *held = box;
+    box->userdata = held;
     box->thing = NULL;
     box->extra = 0;
     box->type = (uint8_t)type;
@@ -302,35 +262,15 @@ struct rwl_box *rwl_push_box(lua_State *L, struct rwl_state *state, enum rwl_typ
     return box;
 }
 
-static __attribute__((noinline)) struct rwl_box *recognise(lua_State *L, struct rwl_state *state, int index,
-                                                           enum rwl_type_id type)
-{
-    struct rwl_box *box = lua_touserdata(L, index);
-
-    if (box == NULL || !lua_getmetatable(L, index)) {
-        return NULL;
-    }
-    const void *metatable = lua_topointer(L, -1);
-    lua_pop(L, 1);
-    if (metatable != state->metatables[type]) {
-        return NULL;
-    }
-    if (type != RWL_INT64 && box->thing != NULL) { /* else there is no finalizer, or it may have run */
-        struct rwl_box **known = known_at(state, box);
-
-        known[1] = known[0];
-        known[0] = box;
-    }
-    return box;
-}
-
 struct rwl_box *rwl_test_box(lua_State *L, struct rwl_state *state, int index, enum rwl_type_id type)
 {
-    struct rwl_box *box = lua_touserdata(L, index);
-    struct rwl_box **known = known_at(state, box);
+    const void *userdata = lua_touserdata(L, index);
+    struct rwl_box **known = known_at(state, userdata);
 
-    if (__builtin_expect(box != NULL && (known[0] == box || known[1] == box), 1)) {
-        return box->type == type ? box : NULL;
+    for (int i = 0; i < 2; i++) {
+        if (known[i] != NULL && known[i]->userdata == userdata) {
+            return known[i]->type == type ? known[i] : NULL;
+        }
     }
     return recognise(L, state, index, type);
 }
@@ -378,7 +318,7 @@ static bool push_known(lua_State *L, const void *object)
     lua_rawgetp(L, LUA_REGISTRYINDEX, &handles_key);
     lua_rawgetp(L, -1, object);
     lua_remove(L, -2);
-    struct rwl_box *box = lua_touserdata(L, -1);
+    struct rwl_box *box = lua_touserdata(L, -1) != NULL ? rwl_box_at(L, -1) : NULL;
     if (box == NULL || box->thing == NULL || rwl_types[box->type].object(box->thing) != object) {
         lua_pop(L, 1);
         return false;

@@ -30,7 +30,7 @@ int rwl_push_buffer(lua_State *L, struct rw_bytes *bytes)
     if (lua_checkstack(L, 8)) {
         lua_pushcfunction(L, make_box);
         if (lua_pcall(L, 0, 1, 0) == LUA_OK) {
-            ((struct rwl_box *)lua_touserdata(L, -1))->thing = bytes;
+            rwl_box_at(L, -1)->thing = bytes;
             return 1;
         }
     }

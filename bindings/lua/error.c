@@ -321,7 +321,7 @@ struct rw_value rwl_failure_at(lua_State *L, struct rwl_state *state, int index,
 static int error_text(lua_State *L)
 {
     struct rw_error *error = rwl_check(L, rwl_state(L), 1, RWL_ERROR);
-    struct rwl_box *box = lua_touserdata(L, 1);
+    struct rwl_box *box = rwl_box_at(L, 1);
 
     lua_pushstring(L, rw_error_message(error));
     if (box->extra != 0 && rw_error_traceback(error) != NULL) {

@@ -63,11 +63,10 @@ static int promise_abandon(lua_State *L)
 static int await_any(lua_State *L)
 {
     struct rwl_state *state = rwl_state(L);
-    struct rwl_box *box = lua_touserdata(L, 1);
     rwl_finish *finish = rwl_finish_outcome;
 
     rwl_check_awaiting(L, state);
-    if (rwl_type_of(L, state, 1) == RWL_FUTURE && box->extra == RETURNS) {
+    if (rwl_type_of(L, state, 1) == RWL_FUTURE && rwl_box_at(L, 1)->extra == RETURNS) {
         finish = rwl_finish_operation;
     }
     return rwl_suspend(L, state, rwl_check_future(L, state, 1), finish, 0);

@@ -183,7 +183,7 @@ static int raise_at_top(lua_State *L, struct rwl_state *state, struct rw_value f
     rwl_push_error_taken(L, state, failure);
     if (rwl_test_box(L, state, -1, RWL_ERROR) != NULL) {
         struct rwl_box *shown = rwl_push_box(L, state, RWL_ERROR);
-        struct rwl_box *box = lua_touserdata(L, -2);
+        struct rwl_box *box = rwl_box_at(L, -2);
 
         shown->thing = rw_error_ref(box->thing);
         shown->extra = 1;

@@ -81,7 +81,8 @@ static void fill(lua_State *L, struct rwl_state *state, int index, struct rw_sel
 {
     int kind = judge(L, state, index);
     int first = lua_gettop(L);
-    struct rwl_box *box = lua_touserdata(L, first);
+    bool is_end = kind == RW_SELECT_RECEIVE || kind == RW_SELECT_SEND;
+    struct rwl_box *box = is_end ? rwl_box_at(L, first) : NULL;
 
     *out = (struct rw_select_case){.kind = (enum rw_select_kind)kind};
     switch (kind) {

@@ -79,8 +79,8 @@ static int forward(lua_State *L)
     struct rw_sink *sink = rwl_check(L, state, 2, RWL_SINK);
 
     rwl_check_awaiting(L, state);
-    ((struct rwl_box *)lua_touserdata(L, 1))->thing = NULL;
-    ((struct rwl_box *)lua_touserdata(L, 2))->thing = NULL;
+    rwl_box_at(L, 1)->thing = NULL;
+    rwl_box_at(L, 2)->thing = NULL;
     return rwl_suspend(L, state, rw_forward(stream, sink), rwl_finish_operation, 0);
 }
 

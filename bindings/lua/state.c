@@ -32,6 +32,7 @@ void rwl_state_unref(struct rwl_state *state)
 {
     state->ref_count--;
     if (state->ref_count == 0) {
+        rwl_boxes_free(state);
         free(state);
     }
 }

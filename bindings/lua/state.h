@@ -93,12 +93,13 @@ struct rwl_list {
 
 enum { RWL_KNOWN_BOXES = 32 }; /* pairs; a power of two */
 
-/* What a full userdata of ours holds. `thing` is NULL once closed. */
+/* What a full userdata of ours stands for; it holds the address (rwl_box_at). `thing` is NULL once closed. */
 struct rwl_box {
     void *thing;
+    const void *userdata;
     union {
         struct rwl_list link; /* in the state's boxes */
-        int64_t integer;      /* of an int64, which stands in no list */
+        int64_t integer;      /* of an int64, which stands in no list and lies in its userdata */
     } in;
     uint8_t type;  /* enum rwl_type_id */
     uint8_t extra; /* what a type needs beside its thing */
@@ -127,6 +128,7 @@ struct rwl_state {
     size_t task_count;
     struct rwl_list natives;
     struct rwl_list boxes;
+    struct rwl_box *free_boxes;                      /* linked by their things */
     struct rwl_box *known_boxes[RWL_KNOWN_BOXES][2]; /* that are alive, by their address (box.c) */
     const void *metatables[RWL_TYPE_COUNT];
     int metatable_refs[RWL_TYPE_COUNT];
@@ -198,9 +200,16 @@ void rwl_make_metatables(lua_State *L, struct rwl_state *state); /* raises */
 
 /* Empties the boxes: all of them, or those that depend on a loop. */
 void rwl_boxes_close(struct rwl_state *state, bool all);
+/* With the state: the memory of all boxes, those too whose finalizers were never called. */
+void rwl_boxes_free(struct rwl_state *state);
 
 /* Pushes a box. An empty one first, so that nothing leaks when memory is short: then fill it. Raises. */
 struct rwl_box *rwl_push_box(lua_State *L, struct rwl_state *state, enum rwl_type_id type);
+/* That of a userdata which is known to be of ours. */
+static inline struct rwl_box *rwl_box_at(lua_State *L, int index)
+{
+    return *(struct rwl_box **)lua_touserdata(L, index);
+}
 
 /* The box at `index` when it has this type, else NULL. */
 struct rwl_box *rwl_test_box(lua_State *L, struct rwl_state *state, int index, enum rwl_type_id type);

@@ -183,7 +183,7 @@ static int stream_close(lua_State *L)
 static struct rw_stream *take_stream(lua_State *L, struct rwl_state *state, int index)
 {
     struct rw_stream *stream = rwl_check(L, state, index, RWL_STREAM);
-    struct rwl_box *box = lua_touserdata(L, index);
+    struct rwl_box *box = rwl_box_at(L, index);
 
     box->thing = NULL;
     return stream;

@@ -75,7 +75,7 @@ static struct rw_value native_at(lua_State *L, struct rwl_state *state, int inde
 static struct rw_value userdata_at(lua_State *L, struct rwl_state *state, int index)
 {
     enum rwl_type_id type = rwl_type_of(L, state, index);
-    struct rwl_box *box = lua_touserdata(L, index);
+    struct rwl_box *box = type != RWL_TYPE_COUNT ? rwl_box_at(L, index) : NULL;
     struct rw_value value = rw_nil();
 
     if (type == RWL_ERROR) {

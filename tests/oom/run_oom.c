@@ -3,10 +3,9 @@
  * run_oom.c - the Lua binding when memory runs out: each case of cases.lua again and again, with the first allocation
  * failing, then the second ..., until it gets to its end.
  *
- * Three kinds of memory are short in turn: Lua's, the core's, and both; for one allocation (twice: Lua tries again after a
- * collection), and for all that follow. A case may fail, and raise; it may not crash, hang, or leave anything behind: the same
+ * Three kinds of memory are short in turn: Lua's, the core's, and all; for one allocation (twice: Lua tries again after a
+ * collection), or for all that follow. A case may fail, and raise; it may not crash, hang, or leave anything behind: the same
  * state serves all runs, what is alive is counted after each, and when the state has gone, so has all of the core's memory.
- * The collector stands still meanwhile, since a finalizer for whose call Lua has no memory is lost.
  */
 #include <lauxlib.h>
 #include <lua.h>
@@ -82,13 +81,21 @@ static void release(void *arg, void *block, size_t size)
 
 static const struct rw_allocator core_memory = {acquire, resize, release, NULL};
 
-static void run_short(int fail_at, int fail_count)
-{
-    memory.fail_at = fail_at;
-    memory.fail_count = fail_count;
-    memory.failing = 0;
-    memory.has_failed = false;
-}
+/* A finalizer for whose call Lua has no memory is never called: what it would have let go of stays until the loop ends. So the
+ * collector stands still while things are counted afterwards. */
+static const struct way {
+    const char *name;
+    bool lua_is_short, core_is_short;
+    int fail_count;
+    bool collects; /* meanwhile; then nothing is counted, before the end */
+} ways[] = {
+    {"Lua's memory", true, false, WITH_RETRY, false},
+    {"Lua's memory, for good,", true, false, FOR_GOOD, false},
+    {"the core's memory", false, true, WITH_RETRY, false},
+    {"the core's memory, for good,", false, true, FOR_GOOD, false},
+    {"all memory, for good,", true, true, FOR_GOOD, false},
+    {"all memory, collected,", true, true, FOR_GOOD, true},
+};
 
 /* What is alive, by the function at index 2. */
 static lua_Number count_live(lua_State *L)
@@ -100,33 +107,58 @@ static lua_Number count_live(lua_State *L)
     return live;
 }
 
+/* One run of the function on top with allocation `n` failing. False when that is beyond its end. */
+static bool run_once(lua_State *L, const struct way *way, int n, int *status)
+{
+    memory.lua_is_short = way->lua_is_short;
+    memory.core_is_short = way->core_is_short;
+    memory.fail_at = n;
+    memory.fail_count = way->fail_count;
+    memory.failing = 0;
+    memory.has_failed = false;
+    lua_pushvalue(L, -1);
+    if (!way->collects) {
+        lua_gc(L, LUA_GCSTOP, 0);
+    }
+    *status = lua_pcall(L, 0, 0, 0);
+    bool has_failed = memory.has_failed;
+
+    memory.fail_at = memory.failing = 0;
+    if (!way->collects) {
+        lua_gc(L, LUA_GCRESTART, 0);
+    }
+    return has_failed;
+}
+
+static void print_error(lua_State *L, const char *name)
+{
+    lua_getglobal(L, "tostring");
+    lua_insert(L, -2);
+    lua_call(L, 1, 1);
+    printf("# %s: %s\n", name, lua_tostring(L, -1));
+}
+
 /* The function on top, until it succeeds with no allocation failing. True when nothing was ever left behind. */
-static bool run_case(lua_State *L, const char *name, int fail_count)
+static bool run_case(lua_State *L, const char *name, const struct way *way)
 {
     for (int n = 1; n < ALLOCATIONS_MAX; n++) {
-        lua_Number before = count_live(L);
+        lua_Number before = way->collects ? 0 : count_live(L);
+        int status;
 
-        lua_pushvalue(L, -1);
-        lua_gc(L, LUA_GCSTOP, 0);
-        run_short(n, fail_count);
-        int status = lua_pcall(L, 0, 0, 0);
-        bool has_failed = memory.has_failed;
-        run_short(0, 0);
-        lua_gc(L, LUA_GCRESTART, 0);
-        if (!has_failed) {
+        if (!run_once(L, way, n, &status)) {
             if (status != 0) {
-                lua_getglobal(L, "tostring");
-                lua_insert(L, -2);
-                lua_call(L, 1, 1);
-                printf("# %s: %s\n", name, lua_tostring(L, -1));
+                print_error(L, name);
             }
             lua_settop(L, 3);
             return status == 0;
         }
         lua_settop(L, 4);
-        if (count_live(L) != before) {
-            printf("# %s: allocation %d (%d in all): %.0f were alive, and now %.0f\n", name, n, fail_count,
-                   before, count_live(L));
+        lua_getfield(L, 1, "settle");
+        lua_call(L, 0, 0);
+        lua_Number after = way->collects ? 0 : count_live(L);
+        if (after != before) {
+            printf("# %s: %s short from allocation %d: %.0f were alive, and now %.0f\n", name, way->name, n,
+                   before, after);
             return false;
         }
     }
@@ -134,22 +166,17 @@ static bool run_case(lua_State *L, const char *name, int fail_count)
     return false;
 }
 
-static bool run_all_ways(lua_State *L, const char *name)
+static bool run_all_ways(lua_State *L, const char *name, bool collects)
 {
-    for (int kind = 0; kind < 3; kind++) {
-        memory.lua_is_short = kind != 1;
-        memory.core_is_short = kind != 0;
-        for (int fail_count = WITH_RETRY;; fail_count = FOR_GOOD) {
+    bool good = true;
+
+    for (size_t i = 0; good && i < sizeof ways / sizeof *ways; i++) {
+        if (ways[i].collects == collects) {
             lua_getfield(L, 3, "run");
-            if (!run_case(L, name, fail_count)) {
-                return false;
-            }
-            if (fail_count == FOR_GOOD || memory.lua_is_short) {
-                break;
-            }
+            good = run_case(L, name, &ways[i]);
         }
     }
-    return true;
+    return good;
 }
 
 static lua_State *open_lua(void)
@@ -171,10 +198,35 @@ static lua_State *open_lua(void)
     return L;
 }
 
+/* Those whose name contains `only`. */
+static void run_cases(lua_State *L, const char *only, bool collects, int counts[static 2])
+{
+    for (int i = 1;; i++) {
+        lua_settop(L, 2);
+        lua_rawgeti(L, 1, i);
+        if (lua_isnil(L, -1)) {
+            break;
+        }
+        lua_getfield(L, 3, "name");
+        const char *name = lua_tostring(L, -1);
+
+        lua_getfield(L, 3, "collects");
+        bool is_skipped = lua_toboolean(L, -1) && !collects;
+
+        lua_settop(L, 3); /* the case keeps its name */
+        if (strstr(name, only) != NULL && !is_skipped) {
+            bool good = run_all_ways(L, name, collects);
+
+            printf("%s %s%s\n", good ? "ok" : "not ok", name, collects ? ", and the collector runs" : "");
+            fflush(stdout);
+            counts[good]++;
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
-    const char *only = argc > 2 ? argv[2] : "";
-    int passed = 0, failed = 0;
+    int counts[2] = {0, 0}; /* failed, passed */
     lua_State *L;
 
     rw_set_allocator(&core_memory);
@@ -187,30 +239,14 @@ int main(int argc, char **argv)
         printf("# %s\n0 passed, 1 failed, 0 skipped\n", argc < 2 ? "no cases" : lua_tostring(L, -1));
         return 1;
     }
-    for (int i = 1;; i++) {
-        lua_settop(L, 2);
-        lua_rawgeti(L, 1, i);
-        if (lua_isnil(L, -1)) {
-            break;
-        }
-        lua_getfield(L, 3, "name");
-        const char *name = lua_tostring(L, -1);
-
-        lua_settop(L, 3); /* the case keeps its name */
-        if (strstr(name, only) != NULL) {
-            bool good = run_all_ways(L, name);
-
-            printf("%s %s\n", good ? "ok" : "not ok", name);
-            fflush(stdout);
-            passed += good;
-            failed += !good;
-        }
+    for (int collects = 0; collects < 2; collects++) {
+        run_cases(L, argc > 2 ? argv[2] : "", collects != 0, counts);
     }
     lua_close(L);
     if (memory.core_blocks != 0) {
         printf("not ok: %ld blocks of the core's memory are left\n", memory.core_blocks);
-        failed++;
+        counts[0]++;
     }
-    printf("%d passed, %d failed, 0 skipped\n", passed, failed);
-    return failed > 0;
+    printf("%d passed, %d failed, 0 skipped\n", counts[1], counts[0]);
+    return counts[0] > 0;
 }
