@@ -38,7 +38,7 @@ t.run("handlers run innermost first, each may await, and the task ends with its 
   ]]
   t.equal(order, "b broken, a broken, a slept")
   t.equal(problem.message, "broken")
-  t.check(problem.traceback:find("in function 'error'", 1, true))
+  t.check(problem.traceback:find("'error'", 1, true))
 end)
 
 t.run("variables of every function that was left are closed, and loops close theirs", function()
