@@ -88,8 +88,8 @@ struct rw_procedure {
 
 RW_BEGIN_DECLS
 
-/* A procedure as a future: nothing runs before it is polled. `name` is a static string that reports call it by. drop(arg) is called once, in whatever state it
- * goes, on no memory too; may be NULL. Never NULL. */
+/* A procedure as a future: nothing runs before it is polled. `name` is a static string that reports call it by. drop(arg) is
+ * called once, in whatever state it goes, on no memory too; may be NULL. Never NULL. */
 RW_API struct rw_future *rw_procedure(struct rw_loop *loop, const char *name,
                                       struct rw_future *(*step)(struct rw_procedure *self, void *arg),
                                       void (*drop)(void *arg), void *arg);
