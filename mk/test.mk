@@ -210,7 +210,10 @@ FUZZ_SECONDS ?= 600
 FUZZERS := $(basename $(notdir $(test_main_fuzz)))
 FUZZ_CFLAGS := -std=gnu11 -pthread -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DRW_CHECK_LEVEL=3 \
     -MMD -MP -DRW_TEST_DATA='"tests"' $(TEST_INCLUDES)
-FUZZ_OBJECTS := $(CORE_SRC:%.c=build/fuzz/%.o) $(patsubst %.c,build/fuzz/%.o,$(foreach top,$(call support_of,fuzz),$(call own_support,$(top))))
+FUZZ_OBJECTS := $(CORE_SRC:%.c=build/fuzz/%.o) build/fuzz/core_table.o $(patsubst %.c,build/fuzz/%.o,$(foreach top,$(call support_of,fuzz),$(call own_support,$(top))))
+
+build/fuzz/core_table.o: build/kit/core_table.c
+	$(call say,CLANG) $(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
 
 build/fuzz/%.o: %.c build/config.mk
 	@mkdir -p $(@D)
