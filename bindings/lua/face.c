@@ -8,12 +8,10 @@
 struct face_call {
     int (*function)(lua_State *L, struct face_call *call);
     struct rwl_state *state;
-    int index;
-    int count;
     const struct rw_value *in;
     struct rw_value out;
     const struct rw_spawn_options *options;
-    void *made; /* a task, or a coroutine */
+    struct rw_task *made;
 };
 
 static int run_call(lua_State *L, void *arg)
@@ -101,58 +99,24 @@ int rwl_push_value(lua_State *L, const struct rw_value *value)
     return protect(L, push, &call, 0);
 }
 
-static int make_coroutine(lua_State *L, struct face_call *call)
-{
-    call->made = rwl_coroutine_new(L, call->state, lua_gettop(L) - 1);
-    return 0;
-}
-
 static int make_task(lua_State *L, struct face_call *call)
 {
     call->made = rwl_coroutine_spawn(L, call->state, lua_gettop(L) - 1, call->options);
     return 0;
 }
 
-/* Pops the function and its arguments and gives what `make` made of them. NULL with *failure set when it cannot be. */
-static void *make_of(lua_State *L, int nargs, int (*make)(lua_State *L, struct face_call *call),
-                     const struct rw_spawn_options *options, struct rw_value *failure)
+struct rw_task *rwl_spawn(lua_State *L, int nargs, const struct rw_spawn_options *options)
 {
     struct face_call call = {.state = state_for(L), .options = options, .made = NULL};
 
     if (call.state == NULL || call.state->L == NULL || call.state->loop == NULL) {
         lua_pop(L, nargs + 1);
-        *failure = rw_failure(RW_ERR_CLOSED);
         return NULL;
     }
-    int status = protect(L, make, &call, nargs + 1);
-    if (status != 0) {
-        *failure = rwl_failure_at(L, call.state, -1, NULL);
+    if (protect(L, make_task, &call, nargs + 1) != 0) {
         lua_pop(L, 1);
     }
     return call.made;
-}
-
-struct rw_task *rwl_spawn(lua_State *L, int nargs, const struct rw_spawn_options *options)
-{
-    struct rw_value failure = rw_nil();
-    struct rw_task *task = make_of(L, nargs, make_task, options, &failure);
-
-    rw_value_drop(&failure);
-    return task;
-}
-
-struct rw_future *rwl_call(lua_State *L, int nargs)
-{
-    struct rw_value failure = rw_nil();
-    struct rwl_state *state = state_for(L);
-    struct rw_loop *loop = state != NULL ? state->loop : NULL;
-    struct rwl_coroutine *coroutine = make_of(L, nargs, make_coroutine, NULL, &failure);
-
-    if (coroutine != NULL) {
-        return &coroutine->base.base;
-    }
-    struct rw_future *future = loop != NULL ? rw_ready(loop, failure) : NULL;
-    return future != NULL ? future : rw_failed(loop, RW_ERR_NOMEM);
 }
 
 static int describe_error(lua_State *L)

@@ -52,10 +52,6 @@ struct rw_task *rwl_spawn(lua_State *L, int nargs, const struct rw_spawn_options
 /* Whether `value` is such a native: several results of one function. */
 bool rwl_is_pack(const struct rw_value *value);
 
-/* The same as a future that is polled inside the caller's own task (lazy: nothing runs before the first poll).
- * Never NULL: what went wrong is its failure. */
-struct rw_future *rwl_call(lua_State *L, int nargs);
-
 /* Calls a function with `nargs` arguments at once, in the current thread, where it cannot await: pops them and
  * pushes `nresults` results (or LUA_MULTRET). 0, or a negative code with *failure the error (message, traceback)
  * and nothing pushed. */

@@ -120,8 +120,7 @@ struct rw_future *rwp_future_of_call(struct rwp_loop *loop, PyObject *object)
         value = rwp_failure_taken(loop->state);
     }
     Py_XDECREF(object);
-    future = rw_ready(loop->loop, value);
-    return future != NULL ? future : rw_failed(loop->loop, RW_ERR_NOMEM);
+    return rw_ready(loop->loop, value);
 }
 
 struct rwp_call *rwp_call_new(struct rwp_loop *loop, PyObject *callable)

@@ -62,11 +62,9 @@ static struct rw_future *settle(struct rw_loop *loop, struct rw_future *inner)
 static struct rw_future *as_value(void *arg, struct rw_value failure)
 {
     struct rwp_loop *loop = arg;
-    struct rw_future *future;
 
     failure.failed = 0;
-    future = rw_ready(loop->loop, failure);
-    return future != NULL ? future : rw_failed(loop->loop, RW_ERR_NOMEM);
+    return rw_ready(loop->loop, failure);
 }
 
 static void drop_futures(struct rw_future **futures, Py_ssize_t count)

@@ -101,9 +101,7 @@ static struct rw_future *fail(struct rwp_home *home, int base, struct rw_loop *l
         return rw_failed(loop, RW_ERR_NOMEM);
     }
     failure.failed = 1;
-    struct rw_future *future = rw_ready(loop, failure);
-
-    return future != NULL ? future : rw_failed(loop, RW_ERR_NOMEM);
+    return rw_ready(loop, failure);
 }
 
 static struct rw_future *begin_call(void *arg, struct rw_loop *loop)

@@ -179,9 +179,7 @@ static int act(lua_State *L)
 
 static struct rw_future *future_of_failure(struct rwp_loop *loop)
 {
-    struct rw_future *future = rw_ready(loop->loop, rwp_failure_taken(loop->state));
-
-    return future != NULL ? future : rw_failed(loop->loop, RW_ERR_NOMEM);
+    return rw_ready(loop->loop, rwp_failure_taken(loop->state));
 }
 
 static struct rw_future *await_native(void *arg, struct rw_native *native)

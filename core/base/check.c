@@ -15,11 +15,13 @@
 enum { TEXT_MAX = 1024 };
 
 /* In one write, since other threads may speak at the same time. */
-static void say(const char *text, const void *caller)
+static void say(const void *caller, const char *format, va_list arguments)
 {
-    if (caller != NULL) {
-        char name[RWI_CALLER_MAX];
+    char text[TEXT_MAX];
+    char name[RWI_CALLER_MAX];
 
+    vsnprintf(text, sizeof text, format, arguments);
+    if (caller != NULL) {
         rwi_caller_describe(caller, name);
         fprintf(stderr, "ropewalk: %s; called by %s\n", text, name);
     } else {
@@ -35,23 +37,19 @@ void rwi_check_failed(const char *file, int line, const char *function, const ch
 
 void rwi_check_misuse(const char *format, ...)
 {
-    char text[TEXT_MAX];
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    say(rwi_caller_find(NULL), format, arguments);
     va_end(arguments);
-    say(text, rwi_caller_find(NULL));
     abort();
 }
 
 void rwi_check_note(const char *format, ...)
 {
-    char text[TEXT_MAX];
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    say(NULL, format, arguments);
     va_end(arguments);
-    say(text, NULL);
 }
